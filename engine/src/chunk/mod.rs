@@ -1,0 +1,1 @@
+//! Cutting contents into chunks.

@@ -1,0 +1,14 @@
+//! Every byte that Esker stores: encoding and decoding, no input or output. The specification is `docs/FORMAT.md`.
+#![deny(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::host_endian_bytes
+)]
+
+pub mod entry;
+pub mod index;
+pub mod pack;
+pub mod tree;
+pub mod wire;
+
+pub use wire::{Corrupt, Reader, Writer};

@@ -1,0 +1,1 @@
+//! The index: which pack has an object.

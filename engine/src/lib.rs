@@ -1,0 +1,20 @@
+//! The engine of Esker: deduplicating, encrypted, incremental by change lists.
+
+pub mod chunk;
+pub mod clock;
+pub mod compress;
+pub mod context;
+pub mod crypto;
+pub mod entry;
+pub mod format;
+pub mod id;
+pub mod index;
+pub mod monitor;
+pub mod object;
+pub mod pack;
+pub mod problem;
+pub mod secret;
+pub mod sink;
+pub mod source;
+pub mod store;
+pub mod tree;

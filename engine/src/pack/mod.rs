@@ -1,0 +1,1 @@
+//! Packs: frames sealed, collected, uploaded; fetched, opened, verified.

@@ -1,0 +1,1 @@
+//! The contract out: where a restore writes.

@@ -1,0 +1,1 @@
+//! The contract down: a thin wrapper of `object_store`.

@@ -1,0 +1,1 @@
+//! Prolly trees: ordered maps whose root does not depend on history.

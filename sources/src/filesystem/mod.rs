@@ -1,0 +1,1 @@
+//! Folders: what a file system holds.

@@ -1,0 +1,3 @@
+//! The sources of Esker: what it can back up.
+
+pub mod filesystem;
