@@ -5,9 +5,13 @@
     clippy::host_endian_bytes
 )]
 
+pub mod commit;
+pub mod config;
 pub mod entry;
 pub mod index;
+pub mod name;
 pub mod pack;
+pub mod sealed;
 pub mod tree;
 pub mod wire;
 

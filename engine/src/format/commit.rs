@@ -1,0 +1,227 @@
+//! The bodies of commits, fences, marks and session markers (FORMAT.md §9).
+
+use serde::{Deserialize, Serialize};
+
+use super::Corrupt;
+use super::name::SessionName;
+use crate::id::{ObjectId, PackId, SegmentId, SnapshotId, WriterId};
+use crate::problem::Problem;
+use crate::source::Completeness;
+
+/// A commit that another one names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRef {
+    /// Its slot.
+    pub slot: SessionName,
+    /// BLAKE3 of its stored bytes.
+    pub hash: SnapshotId,
+}
+
+/// Whose snapshot it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceIdentity {
+    /// The kind of the source.
+    pub kind: String,
+    /// What stays the same when it is renamed.
+    pub identity: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// The root of a tree as a commit holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRoot {
+    /// The top node.
+    pub node: ObjectId,
+    /// Its level.
+    pub level: u8,
+    /// Entries below it.
+    pub entries: u64,
+}
+
+/// One collection of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// Its name.
+    pub name: String,
+    /// Its tree; `None` where it is empty.
+    pub root: Option<StoredRoot>,
+    /// Where the next scan goes on, in hex.
+    pub cursor: Option<String>,
+    /// How much of it was seen.
+    pub completeness: Completeness,
+}
+
+/// What a session did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Statistics {
+    /// Entries that the parent did not have.
+    pub new: u64,
+    /// Entries that differ from the parent's.
+    pub changed: u64,
+    /// Entries that the parent had and this one does not.
+    pub deleted: u64,
+    /// Entries that are as the parent has them.
+    pub unchanged: u64,
+    /// Bytes of contents read from the source.
+    pub bytes_read: u64,
+    /// Bytes sent to the store before the commit.
+    pub bytes_added: u64,
+    /// Objects of the store written before the commit.
+    pub objects_written: u64,
+    /// Requests made to the source.
+    pub requests: u64,
+    /// Objects that the repository did not have.
+    pub new_objects: u64,
+    /// Bytes of them before compression.
+    pub new_bytes: u64,
+}
+
+/// Whether anything is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotStatus {
+    /// All of it was read.
+    Complete,
+    /// Some of it was not: see the problems and the collections' completeness.
+    Partial,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Format version of the body.
+    pub version: u32,
+    /// True for the state of a session that goes on.
+    pub checkpoint: bool,
+    /// Whose snapshot it is.
+    pub source: SourceIdentity,
+    /// When the session began: RFC 3339, UTC.
+    pub started: String,
+    /// When the snapshot was taken: RFC 3339, UTC.
+    pub time: String,
+    /// Who wrote it.
+    pub writer: WriterId,
+    /// Counts the writer's commits.
+    pub sequence: u64,
+    /// The writer's commit before.
+    pub previous: Option<CommitRef>,
+    /// The newest commit seen of every other writer.
+    pub heads: Vec<CommitRef>,
+    /// The commit whose trees were edited.
+    pub parent: Option<SessionName>,
+    /// What it holds.
+    pub collections: Vec<Collection>,
+    /// Packs that the session wrote.
+    pub packs: Vec<PackId>,
+    /// Segments that the session wrote.
+    pub segments: Vec<SegmentId>,
+    /// What the session did.
+    pub statistics: Statistics,
+    /// Trouble on the way.
+    pub problems: Vec<Problem>,
+    /// Tags given at the start.
+    pub tags: Vec<String>,
+    /// Until when no policy may forget it: RFC 3339.
+    #[serde(default)]
+    pub immutable_until: Option<String>,
+    /// Whether anything is missing.
+    pub status: SnapshotStatus,
+    /// Name and version of the program.
+    pub program: String,
+    /// The machine.
+    pub host: String,
+}
+
+/// What a slot holds: whoever created it first decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Slot {
+    /// The session's commit.
+    Commit(Box<Commit>),
+    /// The session must not commit any more.
+    Fence {
+        /// Format version of the body.
+        version: u32,
+        /// Who fenced it.
+        by: WriterId,
+        /// Why.
+        reason: String,
+        /// When: RFC 3339, UTC.
+        time: String,
+    },
+}
+
+/// What a mark says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkAction {
+    /// The snapshot is no longer wanted.
+    Forget,
+    /// It is wanted after all.
+    Undelete,
+    /// It must not be forgotten.
+    Hold,
+    /// It may be forgotten again.
+    Release,
+    /// It gets a tag.
+    Tag,
+    /// It loses a tag.
+    Untag,
+}
+
+/// Something said later about a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "mark", rename_all = "kebab-case")]
+pub struct Mark {
+    /// Format version of the body.
+    pub version: u32,
+    /// What it says.
+    pub action: MarkAction,
+    /// About which commit.
+    pub commit: SessionName,
+    /// The tag, for `tag` and `untag`; the reason, for `hold`.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// Who said it.
+    pub writer: WriterId,
+    /// The newest mark seen when it was made.
+    pub previous: Option<String>,
+}
+
+/// Says that a session is open, until its slot is filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "session", rename_all = "kebab-case")]
+pub struct SessionMarker {
+    /// Format version of the body.
+    pub version: u32,
+    /// When it was opened: RFC 3339, UTC.
+    pub started: String,
+    /// On which machine.
+    pub host: String,
+    /// By which program.
+    pub program: String,
+}
+
+/// The packs that a collector condemned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "condemned", rename_all = "kebab-case")]
+pub struct Condemned {
+    /// Format version of the body.
+    pub version: u32,
+    /// Which packs.
+    pub packs: Vec<PackId>,
+}
+
+/// Writes a body.
+pub fn encode<T: Serialize>(body: &T) -> Vec<u8> {
+    serde_json::to_vec(body).expect("a plain struct has a JSON form")
+}
+
+/// Reads a body; fields that this version does not know are passed over.
+pub fn decode<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, Corrupt> {
+    serde_json::from_slice(json).map_err(|error| Corrupt::new(error.to_string()))
+}

@@ -1,0 +1,56 @@
+//! From an address to a store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use tokio::runtime::Handle;
+
+use super::{Store, StoreError};
+
+/// What to do where the folder does not exist.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folder {
+    Existing,
+    Made,
+}
+
+pub(super) fn open(url: &str, folder: Folder, runtime: Handle) -> Result<Store, StoreError> {
+    let refused = |what: &str| StoreError::Url {
+        url: url.into(),
+        what: what.into(),
+    };
+    match url.split_once("://") {
+        None if url.is_empty() => Err(refused("it is empty")),
+        None => local(url.into(), url, folder, runtime),
+        Some(("file", path)) if path.starts_with('/') => local(path.into(), url, folder, runtime),
+        Some(("file", _)) => Err(refused("the path after `file://` must begin with `/`")),
+        Some(("memory", _)) => Ok(Store::new(Arc::new(InMemory::new()), url, runtime)),
+        Some((scheme, _)) => Err(refused(&format!(
+            "this version knows folders, `file://` and `memory://`, and not `{scheme}://`"
+        ))),
+    }
+}
+
+fn local(path: PathBuf, label: &str, folder: Folder, runtime: Handle) -> Result<Store, StoreError> {
+    let failed = |source| StoreError::Folder {
+        path: path.display().to_string(),
+        source,
+    };
+    match folder {
+        Folder::Made => std::fs::create_dir_all(&path).map_err(failed)?,
+        Folder::Existing => {
+            std::fs::read_dir(&path).map_err(failed)?;
+        }
+    }
+    let open = |fsync| {
+        LocalFileSystem::new_with_prefix(&path)
+            .map(|store| Arc::new(store.with_fsync(fsync)) as Arc<dyn object_store::ObjectStore>)
+            .map_err(|source| StoreError::Failed {
+                name: path.display().to_string(),
+                source,
+            })
+    };
+    Ok(Store::new(open(true)?, label, runtime).with_volatile(open(false)?))
+}
