@@ -13,6 +13,7 @@ pub mod monitor;
 pub mod object;
 pub mod pack;
 pub mod problem;
+pub mod repo;
 pub mod secret;
 pub mod sink;
 pub mod source;

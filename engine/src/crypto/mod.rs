@@ -8,6 +8,7 @@ mod section;
 pub use aead::{Aead, TAG_LEN};
 pub use kdf::{Argon2Params, key_file_key, passphrase_key};
 pub use keys::{Domain, DomainKeys, Kek, MasterSecret};
+pub(crate) use keys::{open_slot, seal_slot};
 pub use section::{ContainerId, DataKey, KEY_SECTION_LEN};
 
 use zeroize::Zeroize;

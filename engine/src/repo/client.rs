@@ -1,0 +1,216 @@
+//! What a client remembers of a repository: who it is, what it wrote last, which of its sessions are alive.
+//!
+//! The folder may be deleted at any time. Then the client is a new writer, no session of the old one is known to be dead, and the
+//! loss of its newest commits goes unnoticed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::crypto::random;
+use crate::format::commit::CommitRef;
+use crate::format::name::SessionName;
+use crate::id::WriterId;
+
+/// The client's folder for one repository cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the state folder `{path}` cannot be used")]
+pub struct ClientError {
+    path: String,
+    source: io::Error,
+}
+
+/// What a client knows that the store must not take back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// Its own newest commit.
+    pub head: Option<CommitRef>,
+    /// How many commits it made.
+    pub sequence: u64,
+    /// The newest mark that it saw.
+    pub mark: Option<String>,
+}
+
+/// A client's memory of one repository.
+#[derive(Debug)]
+pub struct Client {
+    folder: Option<PathBuf>,
+    writer: WriterId,
+}
+
+/// Held while a session is open; the lock goes with the process, however it ends.
+#[derive(Debug)]
+pub struct SessionLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl SessionLock {
+    /// Forgets the session, whose slot is filled.
+    pub fn release(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Client {
+    /// A client without a folder: a new writer each time.
+    pub fn forgetful() -> Result<Self, ClientError> {
+        Ok(Self {
+            folder: None,
+            writer: new_writer(Path::new("(none)"))?,
+        })
+    }
+
+    /// Opens the folder, or makes it.
+    pub fn open(folder: PathBuf) -> Result<Self, ClientError> {
+        let failed = |source| ClientError {
+            path: folder.display().to_string(),
+            source,
+        };
+        fs::create_dir_all(folder.join("sessions")).map_err(failed)?;
+        let path = folder.join("writer");
+        let writer = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let writer = match writer {
+            Some(writer) => writer,
+            None => {
+                let writer = new_writer(&folder)?;
+                replace(&path, writer.to_hex().as_bytes()).map_err(failed)?;
+                writer
+            }
+        };
+        Ok(Self {
+            folder: Some(folder),
+            writer,
+        })
+    }
+
+    /// Who it is.
+    pub fn writer(&self) -> WriterId {
+        self.writer
+    }
+
+    /// What it knows; nothing where the file is missing or unreadable.
+    pub fn remembered(&self) -> Remembered {
+        let read = || fs::read(self.folder.as_ref()?.join("remembered.json")).ok();
+        read()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default()
+    }
+
+    /// Keeps what it knows.
+    pub fn remember(&self, remembered: &Remembered) -> Result<(), ClientError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let json = serde_json::to_vec(remembered).expect("a plain struct has a JSON form");
+        replace(&folder.join("remembered.json"), &json).map_err(|source| ClientError {
+            path: folder.display().to_string(),
+            source,
+        })
+    }
+
+    /// Locks a session that is about to open.
+    pub fn lock(&self, session: SessionName) -> Result<Option<SessionLock>, ClientError> {
+        let Some(folder) = &self.folder else {
+            return Ok(None);
+        };
+        let path = folder.join("sessions").join(session.to_string());
+        let failed = |source| ClientError {
+            path: path.display().to_string(),
+            source,
+        };
+        let file = File::create(&path).map_err(failed)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| failed(error.into()))?;
+        Ok(Some(SessionLock { path, _file: file }))
+    }
+
+    /// Sessions of this client whose process is gone: nobody holds their locks.
+    pub fn dead_sessions(&self) -> Vec<SessionName> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let Ok(files) = fs::read_dir(folder.join("sessions")) else {
+            return Vec::new();
+        };
+        let mut dead = Vec::new();
+        for file in files.flatten() {
+            let name = file.file_name().to_str().and_then(|name| name.parse().ok());
+            let (Some(name), Ok(lock)) = (name, File::open(file.path())) else {
+                continue;
+            };
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                dead.push(name);
+            }
+        }
+        dead
+    }
+
+    /// Forgets a dead session, whose slot is filled now.
+    pub fn bury(&self, session: SessionName) {
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_file(folder.join("sessions").join(session.to_string()));
+        }
+    }
+}
+
+fn new_writer(folder: &Path) -> Result<WriterId, ClientError> {
+    let path = folder.display().to_string();
+    random().map(WriterId).map_err(|error| ClientError {
+        path,
+        source: io::Error::other(error),
+    })
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Ulid;
+
+    #[test]
+    fn a_client_stays_who_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = Client::open(folder.path().join("state")).unwrap();
+        let again = Client::open(folder.path().join("state")).unwrap();
+        assert_eq!(client.writer(), again.writer());
+        let known = Remembered {
+            sequence: 7,
+            ..Remembered::default()
+        };
+        client.remember(&known).unwrap();
+        assert_eq!(again.remembered(), known);
+    }
+
+    #[test]
+    fn a_session_is_dead_when_nobody_holds_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = Client::open(folder.path().to_owned()).unwrap();
+        let name = SessionName {
+            epoch: 0,
+            writer: client.writer(),
+            ulid: Ulid(1),
+        };
+        let lock = client.lock(name).unwrap().unwrap();
+        assert!(client.dead_sessions().is_empty());
+        drop(lock);
+        assert_eq!(client.dead_sessions(), [name]);
+        client.bury(name);
+        assert!(client.dead_sessions().is_empty());
+    }
+}

@@ -1,0 +1,220 @@
+//! What commits and marks say: which snapshots there are.
+
+use std::collections::BTreeMap;
+
+use super::{RepoError, Repository};
+use crate::format::commit::{self, Commit, CommitRef, Mark, MarkAction, Slot};
+use crate::format::name::{ObjectName, SessionName};
+use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
+use crate::id::{SnapshotId, Ulid, WriterId};
+
+/// A commit and what was said about it later.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Its slot.
+    pub slot: SessionName,
+    /// What it says.
+    pub commit: Commit,
+    /// True once it was forgotten; its data are there until they are swept.
+    pub forgotten: bool,
+    /// Why it must not be forgotten; empty where it may.
+    pub holds: Vec<String>,
+    /// Tags of the commit and of later marks, sorted.
+    pub tags: Vec<String>,
+}
+
+impl Snapshot {
+    /// The name by which other commits know it.
+    pub fn reference(&self) -> CommitRef {
+        CommitRef {
+            slot: self.slot,
+            hash: self.id,
+        }
+    }
+
+    fn apply(&mut self, mark: Mark) {
+        let tag = mark.tag.unwrap_or_default();
+        match mark.action {
+            MarkAction::Forget => self.forgotten = true,
+            MarkAction::Undelete => self.forgotten = false,
+            MarkAction::Hold => self.holds.push(tag),
+            MarkAction::Release => self.holds.clear(),
+            MarkAction::Tag => {
+                if let Err(place) = self.tags.binary_search(&tag) {
+                    self.tags.insert(place, tag);
+                }
+            }
+            MarkAction::Untag => self.tags.retain(|known| *known != tag),
+        }
+    }
+}
+
+/// An object that cannot be used, and why.
+#[derive(Debug)]
+pub struct DamagedObject {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub error: RepoError,
+}
+
+/// All commits and marks of a repository, as far as they can be read.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Commits, checkpoints and forgotten ones included, oldest first.
+    pub snapshots: Vec<Snapshot>,
+    /// Slots that were fenced.
+    pub fences: Vec<SessionName>,
+    /// Marks that were read: name, and the one before as far as its author knew.
+    pub marks: Vec<(Ulid, Option<String>)>,
+    /// Objects of these rooms that cannot be used.
+    pub damaged: Vec<DamagedObject>,
+}
+
+impl History {
+    /// What a person calls snapshots: neither checkpoints nor forgotten ones.
+    pub fn visible(&self) -> impl DoubleEndedIterator<Item = &Snapshot> {
+        self.snapshots
+            .iter()
+            .filter(|snapshot| !snapshot.forgotten && !snapshot.commit.checkpoint)
+    }
+
+    /// The newest commit of each writer.
+    pub fn heads(&self) -> BTreeMap<WriterId, &Snapshot> {
+        self.snapshots
+            .iter()
+            .map(|snapshot| (snapshot.slot.writer, snapshot))
+            .collect()
+    }
+
+    /// The newest mark.
+    pub fn newest_mark(&self) -> Option<String> {
+        self.marks
+            .last()
+            .map(|(ulid, _)| ObjectName::Mark(*ulid).to_string())
+    }
+
+    /// What a source's next backup goes on from: its newest commit that is not forgotten, checkpoints included.
+    pub fn parent(&self, kind: &str, identity: &str) -> Option<&Snapshot> {
+        self.snapshots.iter().rev().find(|snapshot| {
+            let source = &snapshot.commit.source;
+            !snapshot.forgotten && source.kind == kind && source.identity == identity
+        })
+    }
+
+    /// The visible snapshot whose id begins with `prefix`, of at least four hex digits.
+    ///
+    /// # Errors
+    /// `NoSuchSnapshot`, saying what is wrong.
+    pub fn by_prefix(&self, prefix: &str) -> Result<&Snapshot, RepoError> {
+        let none = |what: String| Err(RepoError::NoSuchSnapshot { what });
+        if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return none(format!(
+                "`{prefix}` is no snapshot id: at least 4 hex digits are needed"
+            ));
+        }
+        let mut found = self
+            .visible()
+            .filter(|snapshot| snapshot.id.to_hex().starts_with(prefix));
+        match (found.next(), found.next()) {
+            (Some(snapshot), None) => Ok(snapshot),
+            (None, _) => none(format!("no snapshot has an id that begins with `{prefix}`")),
+            (Some(_), Some(_)) => none(format!(
+                "more than one snapshot has an id that begins with `{prefix}`"
+            )),
+        }
+    }
+}
+
+impl Repository {
+    fn read_room<T>(
+        &self,
+        room: &str,
+        kind: SealedKind,
+        history: &mut History,
+        take: impl Fn(&mut History, ObjectName, SnapshotId, T),
+    ) -> Result<(), RepoError>
+    where
+        T: for<'de> serde::Deserialize<'de>,
+    {
+        let names: Vec<_> = self
+            .store()
+            .list(room)?
+            .into_iter()
+            .map(|object| object.name)
+            .collect();
+        for (name, read) in names
+            .iter()
+            .zip(self.store().read_many(&names, MAX_SEALED_BYTES))
+        {
+            let opened = read.map_err(RepoError::from).and_then(|bytes| {
+                let json = sealed::open(self.keys(), kind, name, &bytes)
+                    .map_err(RepoError::sealed(name))?;
+                let body = commit::decode(&json).map_err(RepoError::body(name))?;
+                Ok((SnapshotId(*blake3::hash(&bytes).as_bytes()), body))
+            });
+            match (opened, name.parse()) {
+                (Ok((hash, body)), Ok(parsed)) => take(history, parsed, hash, body),
+                // A stranger's file is not ours to judge.
+                (_, Err(_)) => {}
+                (Err(error), _) => {
+                    history.damaged.push(DamagedObject {
+                        name: name.clone(),
+                        error,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all commits and marks.
+    ///
+    /// # Errors
+    /// Only if the store cannot be listed; single objects that cannot be used are listed in `damaged`.
+    pub fn history(&self) -> Result<History, RepoError> {
+        let mut history = History::default();
+        self.read_room(
+            "commits",
+            SealedKind::Slot,
+            &mut history,
+            |history, name, id, slot| {
+                let ObjectName::Slot(name) = name else { return };
+                match slot {
+                    Slot::Fence { .. } => history.fences.push(name),
+                    Slot::Commit(commit) => {
+                        let mut tags = commit.tags.clone();
+                        tags.sort();
+                        history.snapshots.push(Snapshot {
+                            id,
+                            slot: name,
+                            commit: *commit,
+                            forgotten: false,
+                            holds: Vec::new(),
+                            tags,
+                        });
+                    }
+                }
+            },
+        )?;
+        history
+            .snapshots
+            .sort_by_key(|snapshot| (snapshot.slot.ulid, snapshot.slot));
+        self.read_room(
+            "marks",
+            SealedKind::Mark,
+            &mut history,
+            |history, name, _, mark: Mark| {
+                let ObjectName::Mark(ulid) = name else { return };
+                history.marks.push((ulid, mark.previous.clone()));
+                let about = mark.commit;
+                if let Some(snapshot) = history.snapshots.iter_mut().find(|it| it.slot == about) {
+                    snapshot.apply(mark);
+                }
+            },
+        )?;
+        Ok(history)
+    }
+}

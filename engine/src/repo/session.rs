@@ -1,0 +1,288 @@
+//! The writer's side of the protocol: marker, decisions, parent, …, commit (FORMAT.md §10).
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::client::SessionLock;
+use super::{Remembered, RepoError, Repository};
+use crate::clock::rfc3339;
+use crate::context::RunContext;
+use crate::crypto::{CryptoError, random};
+use crate::format::commit::{
+    self, Commit, CommitRef, Condemned, Mark, MarkAction, SessionMarker, Slot,
+};
+use crate::format::name::{ObjectName, SessionName};
+use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
+use crate::id::{PackId, SnapshotId, Ulid};
+use crate::store::{Created, Durability};
+
+/// The version of the bodies that this program writes.
+pub(crate) const BODY_VERSION: u32 = 1;
+
+/// An open session: its marker exists, its slot does not.
+#[derive(Debug)]
+pub struct Session {
+    /// Its name.
+    pub name: SessionName,
+    /// When it was opened: RFC 3339, UTC.
+    pub started: String,
+    condemned: HashSet<PackId>,
+    lock: Option<SessionLock>,
+}
+
+/// A commit that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commitment {
+    /// The snapshot's id.
+    pub id: SnapshotId,
+    /// Its slot.
+    pub slot: SessionName,
+}
+
+impl Session {
+    /// True for a pack that a collector is about to sweep: it must not be deduplicated against.
+    pub fn is_condemned(&self, pack: &PackId) -> bool {
+        self.condemned.contains(pack)
+    }
+
+    /// True if any pack is.
+    pub fn has_condemned(&self) -> bool {
+        !self.condemned.is_empty()
+    }
+}
+
+fn new_ulid(ctx: &RunContext) -> Result<Ulid, CryptoError> {
+    Ok(Ulid::new(ctx.clock.now().as_millis() as u64, random()?))
+}
+
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn program() -> String {
+    concat!("esker ", env!("CARGO_PKG_VERSION")).into()
+}
+
+impl Repository {
+    /// Opens a session: takes the epoch, creates the marker, *then* reads the collector's decisions.
+    pub fn open_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
+        let started = rfc3339(ctx.clock.now());
+        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let name = SessionName {
+            epoch,
+            writer: self.client().writer(),
+            ulid: new_ulid(ctx)?,
+        };
+        let lock = self.client().lock(name)?;
+        let marker = SessionMarker {
+            version: BODY_VERSION,
+            started: started.clone(),
+            host: host(),
+            program: program(),
+        };
+        self.create_sealed(
+            ObjectName::Session(name),
+            SealedKind::Session,
+            &commit::encode(&marker),
+            Durability::Volatile,
+        )?;
+        Ok(Session {
+            name,
+            started,
+            condemned: self.condemned()?,
+            lock,
+        })
+    }
+
+    fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {
+        let epoch = |name: &str| match name.parse() {
+            Ok(ObjectName::Condemned(epoch) | ObjectName::Swept(epoch)) => Some(epoch),
+            _ => None,
+        };
+        Ok(self
+            .store()
+            .list("gc")?
+            .iter()
+            .filter_map(|object| epoch(&object.name))
+            .max())
+    }
+
+    fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
+        let mut packs = HashSet::new();
+        for object in self.store().list("gc")? {
+            if !matches!(object.name.parse(), Ok(ObjectName::Condemned(_))) {
+                continue;
+            }
+            let bytes = self.store().read(&object.name, MAX_SEALED_BYTES)?;
+            let json = sealed::open(self.keys(), SealedKind::Gc, &object.name, &bytes)
+                .map_err(RepoError::sealed(&object.name))?;
+            let condemned: Condemned =
+                commit::decode(&json).map_err(RepoError::body(&object.name))?;
+            packs.extend(condemned.packs);
+        }
+        Ok(packs)
+    }
+
+    fn create_sealed(
+        &self,
+        name: ObjectName,
+        kind: SealedKind,
+        json: &[u8],
+        durability: Durability,
+    ) -> Result<(Created, SnapshotId), RepoError> {
+        let name = name.to_string();
+        let bytes = Bytes::from(sealed::seal(self.keys(), kind, &name, json)?);
+        let hash = SnapshotId(*blake3::hash(&bytes).as_bytes());
+        Ok((self.store().create(&name, bytes, durability)?, hash))
+    }
+
+    /// Fills the session's slot with its commit.
+    ///
+    /// # Errors
+    /// `Fenced` if somebody ended the session before; the work may be done again in a new session.
+    pub fn commit(&self, session: Session, commit: Commit) -> Result<Commitment, RepoError> {
+        let name = ObjectName::Slot(session.name);
+        let sequence = commit.sequence;
+        let json = commit::encode(&Slot::Commit(Box::new(commit)));
+        let (created, id) =
+            self.create_sealed(name, SealedKind::Slot, &json, Durability::Durable)?;
+        if created == Created::Exists {
+            return Err(self.fenced(&session));
+        }
+        if let Some(lock) = session.lock {
+            lock.release();
+        }
+        let head = Some(CommitRef {
+            slot: session.name,
+            hash: id,
+        });
+        // The commit stands; a memory that cannot be kept only weakens what `check` notices later.
+        let remembered = Remembered {
+            head,
+            sequence,
+            ..self.client().remembered()
+        };
+        if let Err(error) = self.client().remember(&remembered) {
+            tracing::warn!(%error, "the newest commit cannot be remembered");
+        }
+        Ok(Commitment {
+            id,
+            slot: session.name,
+        })
+    }
+
+    fn fenced(&self, session: &Session) -> RepoError {
+        let name = ObjectName::Slot(session.name).to_string();
+        let read = || {
+            let bytes = self.store().read(&name, MAX_SEALED_BYTES).ok()?;
+            let json = sealed::open(self.keys(), SealedKind::Slot, &name, &bytes).ok()?;
+            match commit::decode(&json).ok()? {
+                Slot::Fence { reason, .. } => Some(reason),
+                Slot::Commit(_) => Some("its slot holds another commit".into()),
+            }
+        };
+        let reason = read().unwrap_or_else(|| "its slot holds something unreadable".into());
+        RepoError::Fenced {
+            session: session.name.to_string(),
+            reason,
+        }
+    }
+
+    /// Ends a session that will not commit, so that no collector waits for it.
+    pub fn abandon(&self, session: Session, ctx: &RunContext) -> Result<(), RepoError> {
+        self.fence(session.name, "the session was abandoned", ctx)?;
+        if let Some(lock) = session.lock {
+            lock.release();
+        }
+        Ok(())
+    }
+
+    fn fence(&self, name: SessionName, reason: &str, ctx: &RunContext) -> Result<(), RepoError> {
+        let fence = Slot::Fence {
+            version: BODY_VERSION,
+            by: self.client().writer(),
+            reason: reason.into(),
+            time: rfc3339(ctx.clock.now()),
+        };
+        let json = commit::encode(&fence);
+        self.create_sealed(
+            ObjectName::Slot(name),
+            SealedKind::Slot,
+            &json,
+            Durability::Durable,
+        )?;
+        Ok(())
+    }
+
+    /// Fences the sessions of this client whose process is gone, so that they hold no garbage.
+    pub fn fence_dead_sessions(&self, ctx: &RunContext) -> Result<(), RepoError> {
+        for name in self.client().dead_sessions() {
+            // Another client of the same folder may use another repository there no more.
+            if name.writer == self.client().writer() {
+                self.fence(name, "its process is gone", ctx)?;
+            }
+            self.client().bury(name);
+        }
+        Ok(())
+    }
+
+    /// Says something about commits.
+    pub fn mark(
+        &self,
+        action: MarkAction,
+        commits: &[SessionName],
+        tag: Option<&str>,
+        ctx: &RunContext,
+    ) -> Result<(), RepoError> {
+        let mut previous = self.store().list("marks")?.pop().map(|object| object.name);
+        for commit in commits {
+            let mark = Mark {
+                version: BODY_VERSION,
+                action,
+                commit: *commit,
+                tag: tag.map(Into::into),
+                time: rfc3339(ctx.clock.now()),
+                writer: self.client().writer(),
+                previous: previous.take(),
+            };
+            let mut ulid = new_ulid(ctx)?;
+            // Marks count in the order of their names: a clock that stands or was set back must not reorder them.
+            let newest = self.newest_mark_before(mark.previous.as_deref());
+            if newest.is_some_and(|newest| ulid <= newest) {
+                ulid = Ulid(newest.map_or(ulid.0, |newest| newest.0 + 1));
+            }
+            let name = ObjectName::Mark(ulid);
+            self.create_sealed(
+                name,
+                SealedKind::Mark,
+                &commit::encode(&mark),
+                Durability::Durable,
+            )?;
+            previous = Some(name.to_string());
+        }
+        if previous.is_some() {
+            let remembered = Remembered {
+                mark: previous,
+                ..self.client().remembered()
+            };
+            self.client().remember(&remembered)?;
+        }
+        Ok(())
+    }
+
+    fn newest_mark_before(&self, previous: Option<&str>) -> Option<Ulid> {
+        match previous?.parse() {
+            Ok(ObjectName::Mark(ulid)) => Some(ulid),
+            _ => None,
+        }
+    }
+
+    /// What a new commit says of itself whatever its source.
+    pub(crate) fn program_and_host() -> (String, String) {
+        (program(), host())
+    }
+}
