@@ -2,8 +2,10 @@
 
 mod client;
 mod history;
+mod objects;
 mod session;
 mod unlock;
+mod writer;
 
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use bytes::Bytes;
 
 pub use client::{Client, ClientError, Remembered};
 pub use history::{DamagedObject, History, Snapshot};
+pub use objects::{CacheSizes, Objects, PackObjects};
 pub use session::{Commitment, Session};
 pub use unlock::Unlock;
+pub use writer::{Flushed, FrameFiller, Lane, ObjectWriter, WriterSizes};
 
 use crate::chunk::{ChunkParams, Chunker};
 use crate::clock::rfc3339;
@@ -26,7 +30,9 @@ use crate::format::config::{
 use crate::format::name::ObjectName;
 use crate::format::sealed::SealedError;
 use crate::id::{RepositoryId, SlotId};
+use crate::index::IndexError;
 use crate::object::Identifier;
+use crate::pack::PackError;
 use crate::problem::ErrorKind;
 use crate::store::{Created, Durability, Store, StoreError};
 
@@ -79,6 +85,20 @@ pub enum RepoError {
         /// Why.
         source: SealedError,
     },
+    /// An object is there and cannot be used.
+    #[error("`{name}` cannot be used: {what}")]
+    Unreadable {
+        /// Which object.
+        name: String,
+        /// Why.
+        what: String,
+    },
+    /// A pack cannot be written or read.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The index cannot be written or read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// No snapshot is meant, or more than one.
     #[error("{what}")]
     NoSuchSnapshot {
@@ -122,7 +142,11 @@ impl RepoError {
             Self::Sealed { .. } => ErrorKind::Corrupt,
             Self::Fenced { .. } | Self::Client(_) => ErrorKind::Unavailable,
             Self::Store(error) => error.kind(),
-            Self::Crypto(_) => ErrorKind::Internal,
+            Self::Unreadable { .. } => ErrorKind::Corrupt,
+            Self::Pack(error) if error.is_damage() => ErrorKind::Corrupt,
+            Self::Index(IndexError::Read { .. }) => ErrorKind::Unavailable,
+            Self::Index(_) => ErrorKind::Corrupt,
+            Self::Pack(_) | Self::Crypto(_) => ErrorKind::Internal,
         }
     }
 }
