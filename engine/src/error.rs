@@ -1,0 +1,126 @@
+//! The umbrella over the rooms' own errors.
+
+use crate::id::ObjectId;
+use crate::object::ObjectError;
+use crate::pack::PackError;
+use crate::problem::ErrorKind;
+use crate::repo::RepoError;
+use crate::sink::SinkError;
+use crate::source::SourceError;
+use crate::store::StoreError;
+use crate::tree::TreeError;
+
+/// Why an operation ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The repository cannot be used.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source failed as a whole.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The target of a restore failed as a whole.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A tree cannot be read or edited.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// An object cannot be read or stored.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// A snapshot holds no such path.
+    #[error("snapshot {snapshot} holds no `{path}`")]
+    NoSuchPath {
+        /// The snapshot.
+        snapshot: String,
+        /// What was looked for.
+        path: String,
+    },
+    /// An entry of a snapshot says what it cannot say.
+    #[error("the entry of `{path}` is damaged")]
+    Entry {
+        /// Its path.
+        path: String,
+        /// What is wrong.
+        source: crate::format::Corrupt,
+    },
+    /// A content does not hold what its entry says.
+    #[error("the content of `{path}` is damaged: {what}")]
+    Content {
+        /// Its path.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A temporary file failed.
+    #[error("a temporary file cannot be used")]
+    Temporary(#[source] std::io::Error),
+    /// The request makes no sense.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<PackError> for Error {
+    fn from(error: PackError) -> Self {
+        Self::Repo(error.into())
+    }
+}
+
+fn of_object(error: &ObjectError) -> ErrorKind {
+    match error {
+        ObjectError::Missing { .. } | ObjectError::Damaged { .. } => ErrorKind::Corrupt,
+        ObjectError::Failed { source } => {
+            source.downcast_ref::<RepoError>().map_or(ErrorKind::Internal, RepoError::kind)
+        }
+        ObjectError::Cancelled => ErrorKind::Cancelled,
+    }
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Repo(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Source(SourceError::Unreadable { .. } | SourceError::Closed(_)) => {
+                ErrorKind::Unavailable
+            }
+            Self::Source(SourceError::Base(_)) => ErrorKind::Corrupt,
+            Self::Source(SourceError::Cancelled) | Self::Cancelled => ErrorKind::Cancelled,
+            Self::Source(_) | Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Sink(error) => error.kind(),
+            Self::Tree(TreeError::Read { source, .. } | TreeError::Write { source }) => {
+                of_object(source)
+            }
+            Self::Tree(TreeError::Corrupt { .. })
+            | Self::Entry { .. }
+            | Self::Content { .. } => ErrorKind::Corrupt,
+            Self::Tree(_) => ErrorKind::Internal,
+            Self::Object(error) => of_object(error),
+            Self::NoSuchPath { .. } => ErrorKind::NotFound,
+            Self::Temporary(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                ErrorKind::Full
+            }
+            Self::Temporary(_) => ErrorKind::Unavailable,
+        }
+    }
+
+    /// The object that is damaged or missing, where that is the cause.
+    pub fn damaged_object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Object(ObjectError::Missing { id } | ObjectError::Damaged { id, .. })
+            | Self::Tree(TreeError::Corrupt { id, .. } | TreeError::Read { id, .. }) => Some(*id),
+            _ => None,
+        }
+    }
+}

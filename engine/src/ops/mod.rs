@@ -1,0 +1,3 @@
+//! The verbs: what a person asks of a repository.
+
+pub mod backup;
