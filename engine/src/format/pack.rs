@@ -435,7 +435,7 @@ pub fn padded_len(len: u64) -> u64 {
     };
     let kept = exponent.checked_ilog2().map_or(0, |digits| digits + 1);
     let granularity = 1u64 << exponent.saturating_sub(kept).min(16);
-    len.next_multiple_of(granularity)
+    len.checked_next_multiple_of(granularity).unwrap_or(len)
 }
 
 #[cfg(test)]

@@ -211,6 +211,7 @@ impl PackBuilder {
     ///
     /// # Errors
     /// `Verify` if the sealed frame does not hold the objects it should. After any error the pack is lost.
+    #[expect(clippy::needless_pass_by_value, reason = "a place is filled once")]
     pub fn fill(
         &self,
         reservation: Reservation,

@@ -6,7 +6,8 @@ use super::{Binding, FOOTER_NONCE, Frame, FrameCodec, PackError, Part};
 use crate::crypto::{DataKey, DomainKeys, KEY_SECTION_LEN};
 use crate::format::Corrupt;
 use crate::format::pack::{
-    Footer, FrameInfo, MAX_FOOTER_LEN, MAX_PACK_LEN, PackInfo, PackKind, TRAILER_LEN, Trailer,
+    Footer, FooterFrame, FrameInfo, MAX_FOOTER_LEN, MAX_PACK_LEN, PackInfo, PackKind, TRAILER_LEN,
+    Trailer,
 };
 use crate::id::PackId;
 use crate::object::Class;
@@ -108,6 +109,10 @@ fn open_key(
 
 /// What the last bytes of a pack say.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and taken apart at once"
+)]
 pub enum Tail {
     /// All that is to know.
     Complete {
@@ -170,7 +175,7 @@ pub fn read_tail(
         length,
         meta_section: trailer.meta_section,
         data_section: trailer.data_section,
-        frames: footer.frames.iter().map(|frame| frame.info()).collect(),
+        frames: footer.frames.iter().map(FooterFrame::info).collect(),
     };
     Ok(Tail::Complete { info, footer })
 }
