@@ -216,7 +216,7 @@ fn hostile_directories_are_refused() {
         ("blocks out of order", |d| d.blocks.swap(0, 1)),
         ("an empty block", |d| d.blocks[0].length = 16),
         ("a block above the limit", |d| {
-            d.blocks[0].length = BLOCK_LIMIT as u32 + 1
+            d.blocks[0].length = BLOCK_LIMIT as u32 + 1;
         }),
         ("fewer records than blocks", |d| d.records = 1),
         ("more records than blocks hold", |d| d.records = 8193),
@@ -232,7 +232,7 @@ fn hostile_directories_are_refused() {
     let bends: [(&str, BendPack); 4] = [
         ("a pack above 1 GiB", |pack| pack.length = PACK_LIMIT + 1),
         ("a frame above 16 MiB raw", |pack| {
-            pack.frames[0].raw_len = FRAME_RAW_LIMIT as u32 + 1
+            pack.frames[0].raw_len = FRAME_RAW_LIMIT as u32 + 1;
         }),
         ("frames longer than the pack", |pack| pack.length = 104),
         ("too many frames", |pack| {
