@@ -159,7 +159,7 @@ impl PrefixFilter {
             && count_length > 0
             && count_length % length == 0
             && count_length + 2 * length == reader.remaining() as u64
-            && count_length + 2 * length <= u64::from(u32::MAX);
+            && u32::try_from(count_length + 2 * length).is_ok();
         if !fits {
             return Err(reader.corrupt("a filter whose lengths do not fit together"));
         }

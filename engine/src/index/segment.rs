@@ -69,9 +69,9 @@ const TAIL: u64 = /* 64 KiB */ 64 * 1024;
 const READ_AHEAD: u64 = /* 1 MiB */ 1024 * 1024;
 
 /// The bytes of a segment that is being opened.
-struct Opening<'a> {
+struct Opening {
     id: SegmentId,
-    reader: &'a dyn ReadSegment,
+    reader: Arc<dyn ReadSegment>,
     tail_start: u64,
     tail: Bytes,
 }
@@ -103,10 +103,10 @@ fn read(
     Ok(bytes)
 }
 
-impl Opening<'_> {
+impl Opening {
     fn part(&self, part: Part, range: Range<u64>) -> Result<Bytes, IndexError> {
         match range.start.checked_sub(self.tail_start) {
-            None => read(self.reader, self.id, part, range),
+            None => read(&*self.reader, self.id, part, range),
             Some(start) => {
                 let end = range.end - self.tail_start;
                 Ok(self.tail.slice(start as usize..end as usize))
@@ -151,9 +151,9 @@ impl Segment {
         let tail_start = length.saturating_sub(TAIL);
         let opening = Opening {
             id,
-            reader: &*reader,
             tail_start,
             tail: read(&*reader, id, Part::Trailer, tail_start..length)?,
+            reader,
         };
         let trailer = opening.part(Part::Trailer, end..length)?;
         let trailer = SegmentTrailer::decode(&trailer).map_err(&damaged)?;
@@ -172,7 +172,7 @@ impl Segment {
             domain: keys.domain,
             key: DataKey::open(keys, Class::Meta, ContainerId(id.0), &trailer.section)
                 .map_err(crypto)?,
-            reader: Arc::clone(&reader),
+            reader: Arc::clone(&opening.reader),
             cache: Arc::clone(cache),
             replaces: Vec::new(),
             packs: Vec::new(),
@@ -188,7 +188,7 @@ impl Segment {
     /// Reads directory and filter, which end at `end`.
     fn load(
         &mut self,
-        opening: &Opening<'_>,
+        opening: &Opening,
         trailer: &SegmentTrailer,
         end: u64,
     ) -> Result<(), IndexError> {
