@@ -14,9 +14,10 @@ use bytes::Bytes;
 pub use client::{Client, ClientError, Remembered};
 pub use history::{DamagedObject, History, Snapshot};
 pub use objects::{CacheSizes, Objects, PackObjects};
+pub(crate) use session::BODY_VERSION;
 pub use session::{Commitment, Session};
 pub use unlock::Unlock;
-pub use writer::{Flushed, FrameFiller, Lane, ObjectWriter, WriterSizes};
+pub use writer::{Flushed, FrameFiller, Keep, Lane, ObjectWriter, WriterSizes};
 
 use crate::chunk::{ChunkParams, Chunker};
 use crate::clock::rfc3339;

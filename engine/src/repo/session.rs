@@ -1,6 +1,7 @@
 //! The writer's side of the protocol: marker, decisions, parent, …, commit (FORMAT.md §10).
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -28,7 +29,7 @@ pub struct Session {
     /// When it was opened: RFC 3339, UTC.
     pub started: String,
     condemned: HashSet<PackId>,
-    lock: Option<SessionLock>,
+    lock: Mutex<Option<SessionLock>>,
 }
 
 /// A commit that exists.
@@ -46,9 +47,11 @@ impl Session {
         self.condemned.contains(pack)
     }
 
-    /// True if any pack is.
-    pub fn has_condemned(&self) -> bool {
-        !self.condemned.is_empty()
+    fn release(&self) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lock) = lock {
+            lock.release();
+        }
     }
 }
 
@@ -98,6 +101,14 @@ impl Repository {
         })
     }
 
+    /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
+    pub fn imagine_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
+        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
+        let started = rfc3339(ctx.clock.now());
+        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
+    }
+
     fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {
         let epoch = |name: &str| match name.parse() {
             Ok(ObjectName::Condemned(epoch) | ObjectName::Swept(epoch)) => Some(epoch),
@@ -144,18 +155,16 @@ impl Repository {
     ///
     /// # Errors
     /// `Fenced` if somebody ended the session before; the work may be done again in a new session.
-    pub fn commit(&self, session: Session, commit: Commit) -> Result<Commitment, RepoError> {
+    pub fn commit(&self, session: &Session, commit: Commit) -> Result<Commitment, RepoError> {
         let name = ObjectName::Slot(session.name);
         let sequence = commit.sequence;
         let json = commit::encode(&Slot::Commit(Box::new(commit)));
         let (created, id) =
             self.create_sealed(name, SealedKind::Slot, &json, Durability::Durable)?;
         if created == Created::Exists {
-            return Err(self.fenced(&session));
+            return Err(self.fenced(session));
         }
-        if let Some(lock) = session.lock {
-            lock.release();
-        }
+        session.release();
         let head = Some(CommitRef {
             slot: session.name,
             hash: id,
@@ -193,11 +202,9 @@ impl Repository {
     }
 
     /// Ends a session that will not commit, so that no collector waits for it.
-    pub fn abandon(&self, session: Session, ctx: &RunContext) -> Result<(), RepoError> {
+    pub fn abandon(&self, session: &Session, ctx: &RunContext) -> Result<(), RepoError> {
         self.fence(session.name, "the session was abandoned", ctx)?;
-        if let Some(lock) = session.lock {
-            lock.release();
-        }
+        session.release();
         Ok(())
     }
 

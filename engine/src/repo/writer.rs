@@ -15,8 +15,8 @@ use crate::object::{Class, ObjectError, WriteObject};
 use crate::pack::{FinishedPack, FrameCodec, PackBuilder, RawFrame};
 use crate::store::{Created, Durability};
 
-/// A segment is written when this many objects wait for one.
-const SEGMENT_RECORDS: usize = 256 * 1024;
+/// A segment of this many objects is not merged with others any more.
+const LARGE_SEGMENT: u64 = 256 * 1024;
 /// So many loose packs and segments are merged into one segment by whoever meets them.
 const LOOSE_LIMIT: usize = 32;
 const SHARDS: usize = 16;
@@ -28,6 +28,8 @@ pub struct WriterSizes {
     pub pack_bytes: usize,
     /// Packs that are under way to the store at a time.
     pub uploads: usize,
+    /// A segment is written when this many objects wait for one.
+    pub segment_records: usize,
     /// Raw bytes of a frame of contents.
     pub data_frame: usize,
     /// Raw bytes of a frame of tree nodes.
@@ -39,6 +41,7 @@ impl Default for WriterSizes {
         Self {
             pack_bytes: /* 16 MiB */ 16 * 1024 * 1024,
             uploads: 2,
+            segment_records: 256 * 1024,
             data_frame: /* 1 MiB */ 1024 * 1024,
             meta_frame: /* 64 KiB */ 64 * 1024,
         }
@@ -87,6 +90,16 @@ pub struct ObjectWriter {
     open: Mutex<OpenPacks>,
     uploads: Arc<(Mutex<Uploads>, Condvar)>,
     session: Mutex<Arc<Session>>,
+    keep: Keep,
+}
+
+/// Whether objects are stored, or only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Stored.
+    Store,
+    /// Counted: to find out what a backup would store.
+    Count,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,6 +113,7 @@ impl ObjectWriter {
         objects: Arc<Objects>,
         session: Arc<Session>,
         sizes: WriterSizes,
+        keep: Keep,
     ) -> Self {
         Self {
             repository,
@@ -109,6 +123,7 @@ impl ObjectWriter {
             open: Mutex::default(),
             uploads: Arc::default(),
             session: Mutex::new(session),
+            keep,
         }
     }
 
@@ -250,7 +265,7 @@ impl ObjectWriter {
     pub fn maybe_write_segment(&self) -> Result<(), RepoError> {
         let ready = {
             let mut uploads = locked(&self.uploads.0);
-            if uploads.ready.records < SEGMENT_RECORDS {
+            if uploads.ready.records < self.sizes.segment_records {
                 return Ok(());
             }
             std::mem::take(&mut uploads.ready)
@@ -359,7 +374,7 @@ impl ObjectWriter {
             let small: Vec<_> = index
                 .segments()
                 .iter()
-                .filter(|segment| segment.record_count() < SEGMENT_RECORDS as u64)
+                .filter(|segment| segment.record_count() < LARGE_SEGMENT)
                 .collect();
             if !condition(small.len(), index.loose_count()) {
                 return Ok(None);
@@ -437,6 +452,9 @@ impl FrameFiller {
         }
         self.new_objects += 1;
         self.new_bytes += plain.len() as u64;
+        if self.writer.keep == Keep::Count {
+            return Ok(id);
+        }
         let sizes = self.writer.sizes();
         let limit = if lane == Lane::Meta {
             sizes.meta_frame

@@ -1,0 +1,515 @@
+//! One run of a backup: session, scan, checkpoints, commit.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::edits::EditBuffer;
+use super::memory::MemoryPlan;
+use super::workers::{Workers, locked};
+use super::{BackupOptions, BackupReport};
+use crate::clock::rfc3339;
+use crate::context::RunContext;
+use crate::error::Error;
+use crate::format::commit::{
+    Collection, Commit, CommitRef, SnapshotStatus, SourceIdentity, Statistics,
+};
+use crate::id::{hex_decode, hex_encode};
+use crate::monitor::Counter;
+use crate::ops::base::SnapshotTrees;
+use crate::problem::Problem;
+use crate::repo::{
+    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Repository, Session, Snapshot,
+};
+use crate::source::{
+    Base, ChangeSink, Completeness, CompletenessState, ScanEnd, Source, SourceError, SourceInfo,
+    change_channel,
+};
+use crate::store::StoreFigures;
+use crate::tree::{Edit, Root, Tree, TreeError, TreeParams, diff, edit};
+
+/// Whether the newest snapshot of the source is gone on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UseParent {
+    /// Yes.
+    Newest,
+    /// No: it cannot be read.
+    None,
+}
+
+/// What changes from checkpoint to checkpoint.
+struct Progress {
+    session: Arc<Session>,
+    roots: Vec<Option<Root>>,
+    previous: Option<CommitRef>,
+    sequence: u64,
+    last_checkpoint: Duration,
+    last_bytes: u64,
+}
+
+pub(super) struct Run<'a> {
+    repository: &'a Arc<Repository>,
+    source: &'a dyn Source,
+    info: SourceInfo,
+    options: &'a BackupOptions,
+    ctx: &'a RunContext,
+    plan: MemoryPlan,
+    objects: Arc<Objects>,
+    writer: Arc<ObjectWriter>,
+    parent: Option<Snapshot>,
+    heads: Vec<CommitRef>,
+    progress: Mutex<Progress>,
+    started: String,
+    figures_before: StoreFigures,
+}
+
+impl<'a> Run<'a> {
+    /// Opens the session, then chooses the parent, then loads the index.
+    pub(super) fn begin(
+        repository: &'a Arc<Repository>,
+        source: &'a dyn Source,
+        options: &'a BackupOptions,
+        parent: UseParent,
+        ctx: &'a RunContext,
+    ) -> Result<Self, Error> {
+        let figures_before = repository.store().figures();
+        let info = source.describe();
+        let cores = match options.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            workers => workers,
+        };
+        let plan = MemoryPlan::new(options.memory, cores);
+        let (session, keep) = if options.dry_run {
+            (repository.imagine_session(ctx)?, Keep::Count)
+        } else {
+            repository.fence_dead_sessions(ctx)?;
+            (repository.open_session(ctx)?, Keep::Store)
+        };
+        let session = Arc::new(session);
+        let history = repository.history()?;
+        let own = repository.client().writer();
+        let heads = history.heads();
+        let previous = heads.get(&own).map(|snapshot| snapshot.reference());
+        let sequence = heads.get(&own).map_or(0, |snapshot| snapshot.commit.sequence);
+        let sequence = sequence.max(repository.client().remembered().sequence);
+        let others = heads.iter().filter(|(writer, _)| **writer != own);
+        let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
+        let parent = match parent {
+            UseParent::Newest => history.parent(&info.kind, &info.identity).cloned(),
+            UseParent::None => None,
+        };
+        let objects = Arc::new(Objects::load(repository, plan.caches)?);
+        let writer = Arc::new(ObjectWriter::new(
+            Arc::clone(repository),
+            Arc::clone(&objects),
+            Arc::clone(&session),
+            plan.writer,
+            keep,
+        ));
+        let roots = info.collections.iter().map(|name| root_of(parent.as_ref(), name)).collect();
+        let now = ctx.clock.now();
+        Ok(Self {
+            progress: Mutex::new(Progress {
+                session,
+                roots,
+                previous,
+                sequence,
+                last_checkpoint: now,
+                last_bytes: 0,
+            }),
+            started: rfc3339(now),
+            repository,
+            source,
+            info,
+            options,
+            ctx,
+            plan,
+            objects,
+            writer,
+            parent,
+            heads,
+            figures_before,
+        })
+    }
+
+    fn base(&self) -> Option<Base> {
+        let parent = self.parent.as_ref()?;
+        let reader = Arc::new(SnapshotTrees::new(self.objects.clone(), &parent.commit));
+        let cursors: BTreeMap<_, _> = parent
+            .commit
+            .collections
+            .iter()
+            .filter_map(|it| Some((it.name.clone(), hex_decode(it.cursor.as_ref()?)?)))
+            .collect();
+        Some(Base::new(reader, cursors))
+    }
+
+    /// Scans, stores and commits.
+    pub(super) fn finish(self, mut problems: Vec<Problem>) -> Result<BackupReport, Error> {
+        let (sink, receiver) =
+            change_channel(self.info.collections.clone(), self.plan.changes, self.ctx);
+        let workers = Workers::new(
+            self.plan.workers,
+            Arc::clone(&self.writer),
+            self.repository.chunker(),
+            self.plan.edits,
+            self.ctx,
+        )?;
+        let after_batch = || self.checkpoint_if_due(&workers);
+        let scanned = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers.count())
+                .map(|number| {
+                    let (workers, changes, after) = (&workers, receiver.clone(), &after_batch);
+                    scope.spawn(move || workers.run(number, &changes, after))
+                })
+                .collect();
+            drop(receiver);
+            let scanned = self.scan(&sink, &workers);
+            problems.extend(sink.take_problems());
+            drop(sink);
+            for thread in threads {
+                if let Err(panic) = thread.join() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+            scanned
+        });
+        if let Some(error) = workers.take_failure() {
+            return Err(error);
+        }
+        match scanned {
+            Ok(end) => {
+                problems.extend(self.key_problems(&workers)?);
+                if self.options.dry_run {
+                    return self.foresee(&workers, problems);
+                }
+                self.commit(&workers, &end, problems)
+            }
+            Err(SourceError::Cancelled) => {
+                self.keep_progress(&workers)?;
+                Err(Error::Cancelled)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs the source's side on this thread, until it ends or a worker fails.
+    fn scan(&self, sink: &ChangeSink, workers: &Workers) -> Result<ScanEnd, SourceError> {
+        let base = self.base();
+        let runtime = self.repository.store().runtime();
+        runtime.block_on(async {
+            let scan = async {
+                let end =
+                    self.source.scan(base.as_ref(), self.options.mode, sink, self.ctx).await?;
+                sink.flush().await?;
+                Ok(end)
+            };
+            tokio::select! {
+                end = scan => end,
+                () = workers.alarm.notified() => Err(SourceError::Cancelled),
+            }
+        })
+        .and_then(|end| {
+            if self.ctx.cancel.is_cancelled() { Err(SourceError::Cancelled) } else { Ok(end) }
+        })
+    }
+
+    /// The problems of the workers; those whose entry stays as the base has it say so.
+    fn key_problems(&self, workers: &Workers) -> Result<Vec<Problem>, Error> {
+        let mut problems = Vec::new();
+        for found in std::mem::take(&mut *locked(&workers.problems)) {
+            let mut problem = found.problem;
+            if found.is_lost {
+                let root = root_of(self.parent.as_ref(), &self.info.collections[found.collection]);
+                let tree = Tree::new(self.objects.clone(), root);
+                problem.stale = tree.get(&found.key)?.is_some();
+            }
+            problems.push(problem);
+        }
+        Ok(problems)
+    }
+
+    fn checkpoint_if_due(&self, workers: &Workers) -> Result<(), Error> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let stored = workers.figures.new_bytes.load(Ordering::Relaxed);
+        let is_due = |progress: &Progress| {
+            let waited = self.ctx.clock.now().saturating_sub(progress.last_checkpoint);
+            stored - progress.last_bytes >= self.options.checkpoint_bytes
+                || waited >= self.options.checkpoint_interval
+        };
+        // Another worker that is making one holds the lock.
+        let Ok(mut progress) = self.progress.try_lock() else { return Ok(()) };
+        if !is_due(&progress) {
+            return Ok(());
+        }
+        progress.last_bytes = stored;
+        progress.last_checkpoint = self.ctx.clock.now();
+        workers.quiesced(|edits| self.checkpoint(&mut progress, edits))
+    }
+
+    /// Commits what is there, and goes on in a new session.
+    fn checkpoint(&self, progress: &mut Progress, edits: EditBuffer) -> Result<(), Error> {
+        self.apply(progress, edits)?;
+        let flushed = self.writer.flush()?;
+        let next = Arc::new(self.repository.open_session(self.ctx)?);
+        self.writer.renew(Arc::clone(&next));
+        let session = std::mem::replace(&mut progress.session, next);
+        let collections = self.carried_collections(progress);
+        let commit = self.commit_body(progress, &session, flushed, collections, true);
+        let made = self.repository.commit(&session, commit)?;
+        progress.previous = Some(CommitRef { slot: made.slot, hash: made.id });
+        progress.sequence += 1;
+        Ok(())
+    }
+
+    /// Keeps what a cancelled run has stored, as a checkpoint.
+    fn keep_progress(&self, workers: &Workers) -> Result<(), Error> {
+        if self.options.dry_run || workers.changes.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let mut progress = locked(&self.progress);
+        workers.quiesced(|edits| {
+            self.apply(&mut progress, edits)?;
+            let flushed = self.writer.flush()?;
+            let session = Arc::clone(&progress.session);
+            let collections = self.carried_collections(&progress);
+            let commit = self.commit_body(&progress, &session, flushed, collections, true);
+            self.repository.commit(&session, commit)?;
+            Ok(())
+        })
+    }
+
+    fn apply(&self, progress: &mut Progress, edits: EditBuffer) -> Result<(), Error> {
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let sizes = self.repository.config().tree;
+        let params = TreeParams {
+            min: sizes.min,
+            target: sizes.target,
+            max: sizes.max,
+            spill: sizes.spill,
+            boundary_key: self.repository.keys().boundary_key(),
+        };
+        let mut filler = FrameFiller::new(Arc::clone(&self.writer), None)?;
+        let mut sorted = edits.into_sorted()?;
+        while let Some(collection) = sorted.collection() {
+            let mut of_collection = std::iter::from_fn(|| {
+                let next = sorted.next_of(collection).transpose()?;
+                Some(match next {
+                    Ok(next) => Ok(Edit { key: next.key, value: next.value }),
+                    Err(error) => Err(TreeError::Edits { source: error.into() }),
+                })
+            });
+            let root = &mut progress.roots[collection as usize];
+            *root = edit(&params, &*self.objects, *root, &mut of_collection, &mut filler)?;
+        }
+        filler.flush()?;
+        Ok(())
+    }
+
+    /// Collections of a checkpoint: cursors and verdicts are still the parent's.
+    fn carried_collections(&self, progress: &Progress) -> Vec<Collection> {
+        let mut collections = self.parent_collections();
+        for (name, root) in self.info.collections.iter().zip(&progress.roots) {
+            let root = root.map(Into::into);
+            match collections.iter_mut().find(|known| known.name == *name) {
+                Some(known) => known.root = root,
+                None => collections.push(Collection {
+                    name: name.clone(),
+                    root,
+                    cursor: None,
+                    completeness: Completeness {
+                        state: CompletenessState::Partial,
+                        expected: None,
+                        found: root.map_or(0, |root: crate::format::commit::StoredRoot| root.entries),
+                        detail: "the backup has not ended yet".into(),
+                    },
+                }),
+            }
+        }
+        collections
+    }
+
+    fn parent_collections(&self) -> Vec<Collection> {
+        self.parent.as_ref().map_or_else(Vec::new, |parent| parent.commit.collections.clone())
+    }
+
+    fn commit_body(
+        &self,
+        progress: &Progress,
+        session: &Session,
+        flushed: Flushed,
+        collections: Vec<Collection>,
+        checkpoint: bool,
+    ) -> Commit {
+        let (program, host) = Repository::program_and_host();
+        let now = self.ctx.clock.now();
+        Commit {
+            version: crate::repo::BODY_VERSION,
+            checkpoint,
+            source: SourceIdentity {
+                kind: self.info.kind.clone(),
+                identity: self.info.identity.clone(),
+                name: self.info.name.clone(),
+            },
+            started: self.started.clone(),
+            time: rfc3339(self.options.time.unwrap_or(now)),
+            writer: session.name.writer,
+            sequence: progress.sequence + 1,
+            previous: progress.previous,
+            heads: self.heads.clone(),
+            parent: self.parent.as_ref().map(|parent| parent.slot),
+            collections,
+            packs: flushed.packs,
+            segments: flushed.segments,
+            statistics: Statistics::default(),
+            problems: Vec::new(),
+            tags: self.options.tags.clone(),
+            immutable_until: None,
+            status: SnapshotStatus::Complete,
+            program,
+            host,
+        }
+    }
+
+    /// Counts what differs from the parent; exact, since it compares the trees.
+    fn differences(&self, roots: &[Option<Root>]) -> Result<Statistics, Error> {
+        let mut statistics = Statistics::default();
+        for (name, root) in self.info.collections.iter().zip(roots) {
+            let before = root_of(self.parent.as_ref(), name);
+            let entries = root.map_or(0, |root| root.entries);
+            let Some(before) = before else {
+                statistics.new += entries;
+                continue;
+            };
+            let old = Tree::new(self.objects.clone(), Some(before));
+            let new = Tree::new(self.objects.clone(), *root);
+            let (mut added, mut changed) = (0, 0);
+            for difference in diff(&old, &new) {
+                let difference = difference?;
+                match (difference.old, difference.new) {
+                    (None, _) => added += 1,
+                    (Some(_), None) => statistics.deleted += 1,
+                    (Some(_), Some(_)) => changed += 1,
+                }
+            }
+            statistics.new += added;
+            statistics.changed += changed;
+            statistics.unchanged += entries - added - changed;
+        }
+        Ok(statistics)
+    }
+
+    /// What the edits would change, for a dry run, which builds no trees.
+    fn foreseen(&self, edits: EditBuffer) -> Result<Statistics, Error> {
+        let mut statistics = Statistics::default();
+        let mut sorted = edits.into_sorted()?;
+        while let Some(collection) = sorted.collection() {
+            let root = root_of(self.parent.as_ref(), &self.info.collections[collection as usize]);
+            let tree = Tree::new(self.objects.clone(), root);
+            let (mut changed, mut deleted) = (0, 0);
+            while let Some(edit) = sorted.next_of(collection)? {
+                match (tree.get(&edit.key)?, edit.value) {
+                    (None, Some(_)) => statistics.new += 1,
+                    (Some(old), Some(new)) if old != new => changed += 1,
+                    (Some(_), None) => deleted += 1,
+                    _ => {}
+                }
+            }
+            statistics.changed += changed;
+            statistics.deleted += deleted;
+            statistics.unchanged += tree.entries() - changed - deleted;
+        }
+        Ok(statistics)
+    }
+
+    /// The report of a dry run.
+    fn foresee(self, workers: &Workers, problems: Vec<Problem>) -> Result<BackupReport, Error> {
+        let mut statistics = workers.quiesced(|edits| self.foreseen(edits))?;
+        self.read_figures(workers, &mut statistics);
+        let progress = locked(&self.progress);
+        Ok(BackupReport {
+            snapshot: None,
+            status: status(&problems, &[]),
+            statistics,
+            collections: self.carried_collections(&progress),
+            problems,
+            parent: self.parent.as_ref().map(|parent| parent.id),
+        })
+    }
+
+    fn read_figures(&self, workers: &Workers, statistics: &mut Statistics) {
+        statistics.bytes_read = workers.figures.bytes_read.load(Ordering::Relaxed);
+        statistics.new_objects = workers.figures.new_objects.load(Ordering::Relaxed);
+        statistics.new_bytes = workers.figures.new_bytes.load(Ordering::Relaxed);
+        let figures = self.repository.store().figures();
+        statistics.bytes_added = figures.written_bytes - self.figures_before.written_bytes;
+        statistics.objects_written = figures.written_objects - self.figures_before.written_objects;
+    }
+
+    fn final_collections(&self, progress: &Progress, end: &ScanEnd) -> Vec<Collection> {
+        let mut collections = self.carried_collections(progress);
+        for ended in &end.collections {
+            if let Some(known) = collections.iter_mut().find(|known| known.name == ended.name) {
+                known.cursor = ended.cursor.as_deref().map(hex_encode);
+                known.completeness = ended.completeness.clone();
+            }
+        }
+        collections
+    }
+
+    fn commit(
+        self,
+        workers: &Workers,
+        end: &ScanEnd,
+        problems: Vec<Problem>,
+    ) -> Result<BackupReport, Error> {
+        let mut progress = locked(&self.progress);
+        let flushed = workers.quiesced(|edits| {
+            self.apply(&mut progress, edits)?;
+            Ok(self.writer.flush()?)
+        })?;
+        self.writer.merge_loose()?;
+        let mut statistics = self.differences(&progress.roots)?;
+        self.read_figures(workers, &mut statistics);
+        statistics.requests = end.requests;
+        let collections = self.final_collections(&progress, end);
+        let session = Arc::clone(&progress.session);
+        let mut commit =
+            self.commit_body(&progress, &session, flushed, collections.clone(), false);
+        commit.statistics = statistics;
+        commit.problems = problems.clone();
+        commit.status = status(&problems, &collections);
+        let status = commit.status;
+        let made = self.repository.commit(&session, commit)?;
+        self.read_figures(workers, &mut statistics);
+        self.ctx.monitor.count(Counter::BytesStored, statistics.bytes_added);
+        self.ctx.monitor.count(Counter::ObjectsWritten, statistics.objects_written);
+        Ok(BackupReport {
+            snapshot: Some(made.id),
+            status,
+            statistics,
+            collections,
+            problems,
+            parent: self.parent.as_ref().map(|parent| parent.id),
+        })
+    }
+}
+
+fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<Root> {
+    let mut collections = snapshot?.commit.collections.iter();
+    collections.find(|known| known.name == collection)?.root.map(Into::into)
+}
+
+fn status(problems: &[Problem], collections: &[Collection]) -> SnapshotStatus {
+    let is_whole = |it: &Collection| it.completeness.state == CompletenessState::Complete;
+    if problems.is_empty() && collections.iter().all(is_whole) {
+        SnapshotStatus::Complete
+    } else {
+        SnapshotStatus::Partial
+    }
+}
