@@ -1,0 +1,1 @@
+//! Extended headers of tar archives.
