@@ -202,10 +202,11 @@ impl DirectorySink {
         if self.kept().remove(path) {
             return Ok(());
         }
-        let folder = self
-            .beneath()?
-            .folder(path.as_bytes())
-            .map_err(|error| unreachable_at(path, error))?;
+        let folder = self.beneath()?.folder(path.as_bytes());
+        let folder = folder.map_err(|error| match error {
+            Errno::NOTDIR | Errno::LOOP => SinkError::NotADirectory { path: path.clone() },
+            error => SinkError::step("open the folder", path, error),
+        })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match openat(&*folder, ".", flags, Mode::empty()) {
             Ok(fd) => apply(Handle::Open(fd.as_fd()), path, entry, &self.notices),
@@ -300,7 +301,7 @@ impl DirectorySink {
     /// `Exists`, `InTheWay`, `Full`, `NotADirectory`, and `Step` where the file system has no such links: then a copy is
     /// the way.
     pub fn hard_link(&self, path: &EntryPath, first: &EntryPath) -> Result<(), SinkError> {
-        let from = self.reach(first)?;
+        let from = self.find(first)?;
         let place = self.reach(path)?;
         let look = |place: &Place<'_>| {
             statat(&*place.folder, place.name, AtFlags::SYMLINK_NOFOLLOW)
@@ -328,13 +329,10 @@ impl DirectorySink {
     /// `NotADirectory`, `Step`; also where it is no regular file.
     pub fn open(&self, path: &EntryPath) -> Result<File, SinkError> {
         let step = |error| SinkError::step("read back", path, error);
-        let folder = self
-            .beneath()?
-            .folder(path.parent_bytes())
-            .map_err(|error| unreachable_at(path, error))?;
+        let place = self.find(path)?;
         // Not to wait for a writer, should it be a pipe.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = openat(&*folder, path.name(), flags, Mode::empty()).map_err(step)?;
+        let fd = openat(&*place.folder, place.name, flags, Mode::empty()).map_err(step)?;
         if file_type(&fstat(&fd).map_err(step)?) != FileType::RegularFile {
             return Err(step(Errno::INVAL));
         }
@@ -371,19 +369,14 @@ impl DirectorySink {
         })
     }
 
+    /// The place of an entry that is there.
+    fn find<'a>(&self, path: &'a EntryPath) -> Result<Place<'a>, SinkError> {
+        place(path, self.beneath()?.folder(path.parent_bytes()))
+    }
+
+    /// The place of an entry to be written.
     fn reach<'a>(&self, path: &'a EntryPath) -> Result<Place<'a>, SinkError> {
-        if path.is_root() {
-            return Err(SinkError::InTheWay { path: path.clone() });
-        }
-        let folder = self
-            .beneath()?
-            .folder_or_make(path.parent_bytes())
-            .map_err(|error| unreachable_at(path, error))?;
-        Ok(Place {
-            folder,
-            name: path.name(),
-            path,
-        })
+        place(path, self.beneath()?.folder_or_make(path.parent_bytes()))
     }
 
     /// Makes something, and clears its place as often as something is there.
@@ -497,6 +490,20 @@ fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
         FOLDER.difference(OFlags::NOFOLLOW),
         Mode::empty(),
     )
+}
+
+fn place(
+    path: &EntryPath,
+    folder: rustix::io::Result<Arc<Folder>>,
+) -> Result<Place<'_>, SinkError> {
+    if path.is_root() {
+        return Err(SinkError::InTheWay { path: path.clone() });
+    }
+    Ok(Place {
+        folder: folder.map_err(|error| unreachable_at(path, error))?,
+        name: path.name(),
+        path,
+    })
 }
 
 fn unreachable_at(path: &EntryPath, error: Errno) -> SinkError {
