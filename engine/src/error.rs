@@ -79,9 +79,9 @@ impl From<PackError> for Error {
 fn of_object(error: &ObjectError) -> ErrorKind {
     match error {
         ObjectError::Missing { .. } | ObjectError::Damaged { .. } => ErrorKind::Corrupt,
-        ObjectError::Failed { source } => {
-            source.downcast_ref::<RepoError>().map_or(ErrorKind::Internal, RepoError::kind)
-        }
+        ObjectError::Failed { source } => source
+            .downcast_ref::<RepoError>()
+            .map_or(ErrorKind::Internal, RepoError::kind),
         ObjectError::Cancelled => ErrorKind::Cancelled,
     }
 }
@@ -102,9 +102,9 @@ impl Error {
             Self::Tree(TreeError::Read { source, .. } | TreeError::Write { source }) => {
                 of_object(source)
             }
-            Self::Tree(TreeError::Corrupt { .. })
-            | Self::Entry { .. }
-            | Self::Content { .. } => ErrorKind::Corrupt,
+            Self::Tree(TreeError::Corrupt { .. }) | Self::Entry { .. } | Self::Content { .. } => {
+                ErrorKind::Corrupt
+            }
             Self::Tree(_) => ErrorKind::Internal,
             Self::Object(error) => of_object(error),
             Self::NoSuchPath { .. } => ErrorKind::NotFound,

@@ -13,14 +13,34 @@ use crate::source::{BaseEntries, BaseError, ReadBase};
 use crate::tree::{Root, Tree};
 
 impl From<StoredRoot> for Root {
-    fn from(StoredRoot { node, level, entries }: StoredRoot) -> Self {
-        Self { node, level, entries }
+    fn from(
+        StoredRoot {
+            node,
+            level,
+            entries,
+        }: StoredRoot,
+    ) -> Self {
+        Self {
+            node,
+            level,
+            entries,
+        }
     }
 }
 
 impl From<Root> for StoredRoot {
-    fn from(Root { node, level, entries }: Root) -> Self {
-        Self { node, level, entries }
+    fn from(
+        Root {
+            node,
+            level,
+            entries,
+        }: Root,
+    ) -> Self {
+        Self {
+            node,
+            level,
+            entries,
+        }
     }
 }
 
@@ -34,7 +54,10 @@ pub struct SnapshotTrees {
 impl SnapshotTrees {
     /// The trees that a commit names.
     pub fn new(reader: Arc<dyn ReadObject>, commit: &Commit) -> Self {
-        Self { reader, collections: commit.collections.clone() }
+        Self {
+            reader,
+            collections: commit.collections.clone(),
+        }
     }
 
     /// What reads its objects.
@@ -44,19 +67,26 @@ impl SnapshotTrees {
 
     /// The names of its collections, in the order of the commit.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.collections.iter().map(|collection| collection.name.as_str())
+        self.collections
+            .iter()
+            .map(|collection| collection.name.as_str())
     }
 
     /// The tree of a collection; an empty one where there is none.
     pub fn tree(&self, collection: &str) -> Tree {
-        let found = self.collections.iter().find(|known| known.name == collection);
+        let found = self
+            .collections
+            .iter()
+            .find(|known| known.name == collection);
         let root = found.and_then(|known| known.root).map(Root::from);
         Tree::new(Arc::clone(&self.reader), root)
     }
 
     /// The entry of a key.
     pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Entry>, Error> {
-        let Some(value) = self.tree(collection).get(key)? else { return Ok(None) };
+        let Some(value) = self.tree(collection).get(key)? else {
+            return Ok(None);
+        };
         decode(key, &value).map(Some)
     }
 
@@ -76,7 +106,10 @@ impl SnapshotTrees {
 
 /// Reads an entry of a tree.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Entry, Error> {
-    decode_entry(value).map_err(|source| Error::Entry { path: display_key(key), source })
+    decode_entry(value).map_err(|source| Error::Entry {
+        path: display_key(key),
+        source,
+    })
 }
 
 /// A key for people: components joined by slashes, what is no text escaped.
@@ -86,7 +119,15 @@ pub fn display_key(key: &[u8]) -> String {
     }
     let parts = key.split(|&byte| byte == 0).map(|part| {
         let text = String::from_utf8_lossy(part);
-        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect::<String>()
+        text.chars()
+            .flat_map(|c| {
+                if c.is_control() {
+                    c.escape_default().collect::<Vec<_>>()
+                } else {
+                    vec![c]
+                }
+            })
+            .collect::<String>()
     });
     format!("/{}", parts.collect::<Vec<_>>().join("/"))
 }
@@ -104,5 +145,8 @@ impl ReadBase for SnapshotTrees {
 }
 
 fn base_error(collection: &str, error: Error) -> BaseError {
-    BaseError { collection: collection.into(), source: error.into() }
+    BaseError {
+        collection: collection.into(),
+        source: error.into(),
+    }
 }

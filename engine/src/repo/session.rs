@@ -48,7 +48,11 @@ impl Session {
     }
 
     fn release(&self) {
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lock = self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(lock) = lock {
             lock.release();
         }
@@ -97,16 +101,25 @@ impl Repository {
             name,
             started,
             condemned: self.condemned()?,
-            lock,
+            lock: Mutex::new(lock),
         })
     }
 
     /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
     pub fn imagine_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
         let epoch = self.newest_epoch()?.unwrap_or(0);
-        let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
+        let name = SessionName {
+            epoch,
+            writer: self.client().writer(),
+            ulid: new_ulid(ctx)?,
+        };
         let started = rfc3339(ctx.clock.now());
-        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
+        Ok(Session {
+            name,
+            started,
+            condemned: self.condemned()?,
+            lock: Mutex::default(),
+        })
     }
 
     fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {

@@ -28,14 +28,21 @@ impl ContentReader for PathReader {
                 _ => ProblemKind::Unreadable,
             };
             let message = format!("it cannot be opened: {error}");
-            Problem { path: self.path(), kind, message, stale: false }
+            Problem {
+                path: self.path(),
+                kind,
+                message,
+                stale: false,
+            }
         })?;
         self.file = Some(opened);
         Ok(())
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Piece> {
-        let Some(file) = &mut self.file else { return Ok(Piece::End) };
+        let Some(file) = &mut self.file else {
+            return Ok(Piece::End);
+        };
         Ok(match file.read(buffer)? {
             0 => Piece::End,
             length => Piece::Data(length),

@@ -91,7 +91,9 @@ impl<'a> Run<'a> {
         let own = repository.client().writer();
         let heads = history.heads();
         let previous = heads.get(&own).map(|snapshot| snapshot.reference());
-        let sequence = heads.get(&own).map_or(0, |snapshot| snapshot.commit.sequence);
+        let sequence = heads
+            .get(&own)
+            .map_or(0, |snapshot| snapshot.commit.sequence);
         let sequence = sequence.max(repository.client().remembered().sequence);
         let others = heads.iter().filter(|(writer, _)| **writer != own);
         let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
@@ -107,7 +109,11 @@ impl<'a> Run<'a> {
             plan.writer,
             keep,
         ));
-        let roots = info.collections.iter().map(|name| root_of(parent.as_ref(), name)).collect();
+        let roots = info
+            .collections
+            .iter()
+            .map(|name| root_of(parent.as_ref(), name))
+            .collect();
         let now = ctx.clock.now();
         Ok(Self {
             progress: Mutex::new(Progress {
@@ -198,21 +204,28 @@ impl<'a> Run<'a> {
     fn scan(&self, sink: &ChangeSink, workers: &Workers) -> Result<ScanEnd, SourceError> {
         let base = self.base();
         let runtime = self.repository.store().runtime();
-        runtime.block_on(async {
-            let scan = async {
-                let end =
-                    self.source.scan(base.as_ref(), self.options.mode, sink, self.ctx).await?;
-                sink.flush().await?;
-                Ok(end)
-            };
-            tokio::select! {
-                end = scan => end,
-                () = workers.alarm.notified() => Err(SourceError::Cancelled),
-            }
-        })
-        .and_then(|end| {
-            if self.ctx.cancel.is_cancelled() { Err(SourceError::Cancelled) } else { Ok(end) }
-        })
+        runtime
+            .block_on(async {
+                let scan = async {
+                    let end = self
+                        .source
+                        .scan(base.as_ref(), self.options.mode, sink, self.ctx)
+                        .await?;
+                    sink.flush().await?;
+                    Ok(end)
+                };
+                tokio::select! {
+                    end = scan => end,
+                    () = workers.alarm.notified() => Err(SourceError::Cancelled),
+                }
+            })
+            .and_then(|end| {
+                if self.ctx.cancel.is_cancelled() {
+                    Err(SourceError::Cancelled)
+                } else {
+                    Ok(end)
+                }
+            })
     }
 
     /// The problems of the workers; those whose entry stays as the base has it say so.
@@ -221,7 +234,10 @@ impl<'a> Run<'a> {
         for found in std::mem::take(&mut *locked(&workers.problems)) {
             let mut problem = found.problem;
             if found.is_lost {
-                let root = root_of(self.parent.as_ref(), &self.info.collections[found.collection]);
+                let root = root_of(
+                    self.parent.as_ref(),
+                    &self.info.collections[found.collection],
+                );
                 let tree = Tree::new(self.objects.clone(), root);
                 problem.stale = tree.get(&found.key)?.is_some();
             }
@@ -236,12 +252,18 @@ impl<'a> Run<'a> {
         }
         let stored = workers.figures.new_bytes.load(Ordering::Relaxed);
         let is_due = |progress: &Progress| {
-            let waited = self.ctx.clock.now().saturating_sub(progress.last_checkpoint);
+            let waited = self
+                .ctx
+                .clock
+                .now()
+                .saturating_sub(progress.last_checkpoint);
             stored - progress.last_bytes >= self.options.checkpoint_bytes
                 || waited >= self.options.checkpoint_interval
         };
         // Another worker that is making one holds the lock.
-        let Ok(mut progress) = self.progress.try_lock() else { return Ok(()) };
+        let Ok(mut progress) = self.progress.try_lock() else {
+            return Ok(());
+        };
         if !is_due(&progress) {
             return Ok(());
         }
@@ -260,7 +282,10 @@ impl<'a> Run<'a> {
         let collections = self.carried_collections(progress);
         let commit = self.commit_body(progress, &session, flushed, collections, true);
         let made = self.repository.commit(&session, commit)?;
-        progress.previous = Some(CommitRef { slot: made.slot, hash: made.id });
+        progress.previous = Some(CommitRef {
+            slot: made.slot,
+            hash: made.id,
+        });
         progress.sequence += 1;
         Ok(())
     }
@@ -300,12 +325,23 @@ impl<'a> Run<'a> {
             let mut of_collection = std::iter::from_fn(|| {
                 let next = sorted.next_of(collection).transpose()?;
                 Some(match next {
-                    Ok(next) => Ok(Edit { key: next.key, value: next.value }),
-                    Err(error) => Err(TreeError::Edits { source: error.into() }),
+                    Ok(next) => Ok(Edit {
+                        key: next.key,
+                        value: next.value,
+                    }),
+                    Err(error) => Err(TreeError::Edits {
+                        source: error.into(),
+                    }),
                 })
             });
             let root = &mut progress.roots[collection as usize];
-            *root = edit(&params, &*self.objects, *root, &mut of_collection, &mut filler)?;
+            *root = edit(
+                &params,
+                &*self.objects,
+                *root,
+                &mut of_collection,
+                &mut filler,
+            )?;
         }
         filler.flush()?;
         Ok(())
@@ -325,7 +361,8 @@ impl<'a> Run<'a> {
                     completeness: Completeness {
                         state: CompletenessState::Partial,
                         expected: None,
-                        found: root.map_or(0, |root: crate::format::commit::StoredRoot| root.entries),
+                        found: root
+                            .map_or(0, |root: crate::format::commit::StoredRoot| root.entries),
                         detail: "the backup has not ended yet".into(),
                     },
                 }),
@@ -335,7 +372,9 @@ impl<'a> Run<'a> {
     }
 
     fn parent_collections(&self) -> Vec<Collection> {
-        self.parent.as_ref().map_or_else(Vec::new, |parent| parent.commit.collections.clone())
+        self.parent
+            .as_ref()
+            .map_or_else(Vec::new, |parent| parent.commit.collections.clone())
     }
 
     fn commit_body(
@@ -409,7 +448,10 @@ impl<'a> Run<'a> {
         let mut statistics = Statistics::default();
         let mut sorted = edits.into_sorted()?;
         while let Some(collection) = sorted.collection() {
-            let root = root_of(self.parent.as_ref(), &self.info.collections[collection as usize]);
+            let root = root_of(
+                self.parent.as_ref(),
+                &self.info.collections[collection as usize],
+            );
             let tree = Tree::new(self.objects.clone(), root);
             let (mut changed, mut deleted) = (0, 0);
             while let Some(edit) = sorted.next_of(collection)? {
@@ -454,7 +496,10 @@ impl<'a> Run<'a> {
     fn final_collections(&self, progress: &Progress, end: &ScanEnd) -> Vec<Collection> {
         let mut collections = self.carried_collections(progress);
         for ended in &end.collections {
-            if let Some(known) = collections.iter_mut().find(|known| known.name == ended.name) {
+            if let Some(known) = collections
+                .iter_mut()
+                .find(|known| known.name == ended.name)
+            {
                 known.cursor = ended.cursor.as_deref().map(hex_encode);
                 known.completeness = ended.completeness.clone();
             }
@@ -479,16 +524,19 @@ impl<'a> Run<'a> {
         statistics.requests = end.requests;
         let collections = self.final_collections(&progress, end);
         let session = Arc::clone(&progress.session);
-        let mut commit =
-            self.commit_body(&progress, &session, flushed, collections.clone(), false);
+        let mut commit = self.commit_body(&progress, &session, flushed, collections.clone(), false);
         commit.statistics = statistics;
         commit.problems = problems.clone();
         commit.status = status(&problems, &collections);
         let status = commit.status;
         let made = self.repository.commit(&session, commit)?;
         self.read_figures(workers, &mut statistics);
-        self.ctx.monitor.count(Counter::BytesStored, statistics.bytes_added);
-        self.ctx.monitor.count(Counter::ObjectsWritten, statistics.objects_written);
+        self.ctx
+            .monitor
+            .count(Counter::BytesStored, statistics.bytes_added);
+        self.ctx
+            .monitor
+            .count(Counter::ObjectsWritten, statistics.objects_written);
         Ok(BackupReport {
             snapshot: Some(made.id),
             status,
@@ -502,7 +550,10 @@ impl<'a> Run<'a> {
 
 fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<Root> {
     let mut collections = snapshot?.commit.collections.iter();
-    collections.find(|known| known.name == collection)?.root.map(Into::into)
+    collections
+        .find(|known| known.name == collection)?
+        .root
+        .map(Into::into)
 }
 
 fn status(problems: &[Problem], collections: &[Collection]) -> SnapshotStatus {
