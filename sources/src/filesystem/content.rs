@@ -236,7 +236,38 @@ fn until_next_tick(now: Duration, changed: Timestamp) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::directory::Access;
+    use super::super::owners::Owners;
     use super::*;
+
+    #[test]
+    fn a_file_is_reached_from_the_top_where_too_many_directories_are_open() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        std::fs::write(folder.path().join("a/b/file"), "content").unwrap();
+        let top = Arc::new(Directory::open_top(folder.path(), Access::Pass).unwrap());
+        let origin = Arc::new(Origin {
+            top: Arc::clone(&top),
+            path: b"/top".to_vec(),
+            owners: Owners::default(),
+            clock: Arc::new(esker_engine::clock::SystemClock),
+            open_limit: 1,
+        });
+        let directory = Arc::new(top.open_below(b"a\0b").unwrap());
+        assert_eq!(top.open_count(), 2);
+        let key = Bytes::from_static(b"a\0b\0file");
+        let mut reader = FileReader::new(&origin, &directory, key, false);
+        drop(directory);
+        assert_eq!(top.open_count(), 1, "the reader keeps none open");
+
+        let mut entry = Entry::new(EntryKind::File);
+        reader.open(&mut entry).unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(reader.read(&mut buffer).unwrap(), Piece::Data(7));
+        assert_eq!(reader.read(&mut buffer).unwrap(), Piece::End);
+        assert!(reader.finish(7).version.is_none());
+        assert_eq!((entry.size, reader.path().as_str()), (7, "/top/a/b/file"));
+    }
 
     #[test]
     fn only_what_has_just_changed_is_waited_for() {

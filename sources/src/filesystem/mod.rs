@@ -75,8 +75,22 @@ impl FilesSource {
     /// One folder is stored with its content at the top, one file under its name; of several paths each is stored under its
     /// full path. Without any path the lists of [`FilesOptions::files_from`] decide alone.
     ///
+    /// ```
+    /// use esker_engine::source::Source;
+    /// use esker_sources::filesystem::{FilesOptions, FilesSource};
+    ///
+    /// let options = FilesOptions { excludes: vec!["*.tmp".into()], ..FilesOptions::default() };
+    /// let source = FilesSource::open(vec![std::env::temp_dir()], options)?;
+    /// assert_eq!(source.describe().kind, "files");
+    /// # Ok::<(), esker_engine::source::SourceError>(())
+    /// ```
+    ///
     /// # Errors
     /// Where a path or list cannot be read, a listed path is outside of `paths`, or a pattern makes no sense.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have no further use for them"
+    )]
     pub fn open(paths: Vec<PathBuf>, options: FilesOptions) -> Result<Self, SourceError> {
         let excludes = Excludes::read(&options.exclude_files, &options.excludes)?;
         let scope = Scope::resolve(&paths, &options.files_from)?;

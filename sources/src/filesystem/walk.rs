@@ -58,9 +58,10 @@ pub(super) fn run(
     };
     let top = Arc::new(Directory::open_top(&scope.top, access).map_err(unreadable)?);
     let facts = Facts::of(top.as_fd()).map_err(unreadable)?;
-    let names = match whole {
-        true => top.names().map_err(unreadable)?,
-        false => names_of(&scope.selection),
+    let names = if whole {
+        top.names().map_err(unreadable)?
+    } else {
+        names_of(&scope.selection)
     };
     let origin = Arc::new(Origin {
         top: Arc::clone(&top),
@@ -103,7 +104,7 @@ pub(super) fn run(
         selection: Some(&scope.selection),
         whole,
     });
-    walk.to_the_end()
+    walk.run_to_end()
 }
 
 /// A quarter of the open files that the process may have: others need some too.
@@ -164,7 +165,7 @@ struct Place<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn to_the_end(mut self) -> Result<Walked, SourceError> {
+    fn run_to_end(mut self) -> Result<Walked, SourceError> {
         while !self.stack.is_empty() {
             if self.cancel.is_cancelled() {
                 self.out.flush()?;

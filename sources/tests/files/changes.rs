@@ -139,7 +139,7 @@ fn an_unreadable_directory_is_a_problem_and_keeps_its_last_state() {
     }
     let folder = sample();
     let first = folder.scan();
-    fs::set_permissions(folder.at("d"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.at("d"), Permissions::from_mode(0o000)).unwrap();
     let second = scan(
         &folder.source(),
         Some(&first.snapshot),
@@ -171,7 +171,7 @@ fn an_unreadable_file_is_a_problem_and_keeps_its_last_state() {
     let first = folder.scan();
     folder.write("new", "n");
     for name in ["a", "new"] {
-        fs::set_permissions(folder.at(name), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(folder.at(name), Permissions::from_mode(0o000)).unwrap();
     }
     let second = scan(
         &folder.source(),
@@ -236,11 +236,11 @@ fn the_identity_is_the_absolute_path_however_it_is_spelt() {
 #[test]
 fn a_directory_with_many_names_is_walked_in_order() {
     let folder = Folder::new();
-    for number in 0..3_000 {
+    for number in 0..1_000 {
         fs::write(folder.at(&format!("{number}")), "").unwrap();
     }
     let pushed = push(&folder.source(), None, ScanMode::Incremental);
-    assert_eq!(pushed.changes.len(), 3_001);
+    assert_eq!(pushed.changes.len(), 1_001);
     let outcome = crate::driver::apply(pushed, None);
     let again = push(
         &folder.source(),
@@ -248,5 +248,5 @@ fn a_directory_with_many_names_is_walked_in_order() {
         ScanMode::Incremental,
     );
     assert!(again.changes.is_empty());
-    assert_eq!(again.unchanged, 3_001);
+    assert_eq!(again.unchanged, 1_001);
 }

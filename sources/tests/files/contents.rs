@@ -169,25 +169,6 @@ fn a_link_that_takes_the_place_of_a_directory_is_not_followed() {
 }
 
 #[test]
-fn contents_are_found_again_when_too_many_directories_would_be_open() {
-    let folder = Folder::new();
-    // More than any limit of open files allows to keep.
-    for number in 0..4_200 {
-        folder.write(&format!("{number}/d/file"), number.to_string());
-    }
-    let outcome = folder.scan();
-    assert!(
-        outcome.problems.is_empty(),
-        "{:?}",
-        outcome.problems.first()
-    );
-    for number in [0, 1_000, 4_199] {
-        let stored = &outcome.snapshot[&key(&format!("{number}/d/file"))];
-        assert_eq!(stored.content, number.to_string().into_bytes());
-    }
-}
-
-#[test]
 fn a_stream_is_one_file() {
     let source = StdinSource::new("db/dump.sql", std::io::Cursor::new(vec![5; 100_000])).unwrap();
     let first = scan(&source, None, ScanMode::Incremental);

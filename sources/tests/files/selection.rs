@@ -67,7 +67,7 @@ fn an_excluded_directory_is_not_entered() {
     folder.write("private/file", "x");
     fs::set_permissions(
         folder.at("private"),
-        std::os::unix::fs::PermissionsExt::from_mode(0),
+        std::os::unix::fs::PermissionsExt::from_mode(0o000),
     )
     .unwrap();
     let outcome = scan(
@@ -154,7 +154,7 @@ fn list(folder: &Folder, lines: &[&str], separator: Separator) -> FileList {
     } else {
         "\n"
     };
-    let text: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+    let text = lines.join(end) + end;
     FileList {
         path: folder.write("list", text),
         separator,
