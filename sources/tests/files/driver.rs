@@ -25,7 +25,8 @@ pub(crate) struct Stored {
 /// What the trees of a snapshot hold.
 pub(crate) type Snapshot = BTreeMap<Vec<u8>, Stored>;
 
-struct FakeBase(Snapshot);
+/// A last snapshot in memory.
+pub(crate) struct FakeBase(pub(crate) Snapshot);
 
 impl ReadBase for FakeBase {
     fn get(&self, _: &str, key: &[u8]) -> Result<Option<Entry>, BaseError> {
@@ -68,7 +69,18 @@ pub(crate) fn push_in(
     mode: ScanMode,
     ctx: &RunContext,
 ) -> Result<Pushed, SourceError> {
-    let base = base.map(|map| Base::new(Arc::new(FakeBase(map.clone())), BTreeMap::new()));
+    let base = base.map(|map| Arc::new(FakeBase(map.clone())) as Arc<dyn ReadBase>);
+    push_over(source, base, mode, ctx)
+}
+
+/// Runs a scan over any last snapshot without reading contents.
+pub(crate) fn push_over(
+    source: &dyn Source,
+    base: Option<Arc<dyn ReadBase>>,
+    mode: ScanMode,
+    ctx: &RunContext,
+) -> Result<Pushed, SourceError> {
+    let base = base.map(|base| Base::new(base, BTreeMap::new()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -4,11 +4,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
+use esker_engine::context::RunContext;
+use esker_engine::entry::Entry;
 use esker_engine::problem::ProblemKind;
+use esker_engine::source::{BaseEntries, BaseError, ReadBase, ScanMode};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
 
-use crate::driver::{Folder, paths};
+use crate::driver::{FakeBase, Folder, paths, push_over};
 
 #[test]
 fn names_may_hold_anything() {
@@ -106,4 +110,73 @@ fn what_is_deeper_than_a_key_is_long_is_a_problem_and_the_rest_is_stored() {
     };
     assert_eq!(problem.kind, ProblemKind::Unsupported);
     assert_eq!(paths(outcome.snapshot.keys().rev().take(1)), ["z"]);
+}
+
+/// A last snapshot that does something to the folders when the walk has come to a key.
+struct Interfering {
+    base: FakeBase,
+    at: Vec<u8>,
+    act: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl ReadBase for Interfering {
+    fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Entry>, BaseError> {
+        self.base.get(collection, key)
+    }
+
+    fn entries(&self, collection: &str, from: &[u8]) -> BaseEntries {
+        let (at, act) = (self.at.clone(), Arc::clone(&self.act));
+        let entries = self.base.entries(collection, from);
+        Box::new(entries.inspect(move |entry| {
+            if entry.as_ref().is_ok_and(|(key, _)| key == &at) {
+                act();
+            }
+        }))
+    }
+}
+
+#[test]
+fn the_way_back_is_found_when_directories_are_moved_meanwhile() {
+    // The walk keeps 64 directories open: on the way back the first to be opened again is at level 6.
+    let level = |depth: usize| vec!["n"; depth].join("/");
+    for (moved, problems) in [(vec![7], 0), (vec![7, 6], 1)] {
+        let folder = Folder::new();
+        for depth in 0..=70 {
+            folder.write(format!("{}/z", level(depth)).trim_start_matches('/'), "x");
+        }
+        let snapshot = folder.scan().snapshot;
+        let total = snapshot.len() as u64;
+        let renames: Vec<_> = moved
+            .iter()
+            .map(|depth| {
+                (
+                    folder.at(&level(*depth)),
+                    folder.at(&format!("moved{depth}")),
+                )
+            })
+            .collect();
+        let base = Interfering {
+            base: FakeBase(snapshot),
+            at: format!("{}/z", level(70)).replace('/', "\0").into_bytes(),
+            act: Arc::new(move || {
+                for (from, to) in &renames {
+                    fs::rename(from, to).unwrap();
+                }
+            }),
+        };
+        let ctx = RunContext::default();
+        let base = Arc::new(base);
+        let pushed = push_over(&folder.source(), Some(base), ScanMode::Incremental, &ctx).unwrap();
+        assert!(folder.at("moved7").exists());
+        assert!(
+            pushed.changes.is_empty(),
+            "nothing is deleted that was not looked for"
+        );
+        assert_eq!(pushed.unchanged, total - problems);
+        assert_eq!(pushed.problems.len() as u64, problems);
+        for problem in pushed.problems {
+            assert_eq!((problem.kind, problem.stale), (ProblemKind::Vanished, true));
+            assert!(problem.path.ends_with(&level(6)), "{}", problem.path);
+        }
+    }
 }
