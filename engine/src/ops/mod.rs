@@ -2,5 +2,9 @@
 
 pub mod backup;
 mod base;
+pub mod diff;
+pub mod forget;
+pub mod ls;
+pub mod stats;
 
 pub use base::{SnapshotTrees, display_key};
