@@ -2,5 +2,8 @@
 
 pub mod backup;
 mod base;
+mod content;
+pub mod restore;
 
 pub use base::{SnapshotTrees, display_key};
+pub use content::ContentStream;

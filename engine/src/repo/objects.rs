@@ -249,6 +249,16 @@ impl Objects {
         }
     }
 
+    /// Where they are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Computes their ids.
+    pub fn identifier(&self) -> &Identifier {
+        &self.identifier
+    }
+
     /// What could not be read when the index was loaded.
     pub fn damaged(&self) -> &[DamagedObject] {
         &self.damaged
