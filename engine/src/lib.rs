@@ -23,3 +23,4 @@ pub mod store;
 pub mod tree;
 
 pub use error::Error;
+pub use problem::ErrorKind;
