@@ -199,7 +199,8 @@ struct Level {
     rest: Peekable<vec::IntoIter<Item>>,
     /// In a run: the old nodes read that no new node has taken the place of, by their first keys.
     replaced: VecDeque<(Bytes, Payload)>,
-    /// In a run without a cut: the bytes of its first old node, which may turn out to be the same.
+    /// In a run, until a node with the same first key is cut: the bytes of its first old node, which may turn out to be
+    /// the same.
     unchanged: Option<Bytes>,
     new: NewNode,
     /// Whether the level has nodes before the run.
@@ -363,17 +364,9 @@ impl Level {
         };
         self.preceded = true;
         self.remove_replaced(Some(&key), above);
-        let same_key = self
-            .replaced
-            .front()
-            .is_some_and(|(first, _)| *first == key);
+        let same_key = self.replaced.front().is_some_and(|(old, _)| *old == key);
         let old = same_key.then(|| self.replaced.pop_front()).flatten();
-        if self
-            .unchanged
-            .take()
-            .is_some_and(|unchanged| unchanged == bytes)
-            && old.is_some()
-        {
+        if same_key && self.unchanged.take().is_some_and(|old| old == bytes) {
             return Ok(());
         }
         let id = stage.write(&bytes)?;
