@@ -190,7 +190,7 @@ enum LevelEnd {
 
 /// One level of the tree while it is edited.
 struct Level {
-    level: u8,
+    height: u8,
     /// The old nodes of this level; `None` above the old root.
     old: Option<Cursor>,
     /// Whether a run is open. If not, everything up to the cursor's node is settled.
@@ -212,7 +212,7 @@ struct Level {
 impl Level {
     fn open(level: u8, root: Option<Root>, stage: &mut Stage<'_>) -> Result<Self, TreeError> {
         let mut opened = Self {
-            level,
+            height: level,
             old: None,
             // Above the old root there is nothing to copy: all is one run.
             running: true,
@@ -350,7 +350,7 @@ impl Level {
         stage: &mut Stage<'_>,
         above: &mut Vec<ItemEdit>,
     ) -> Result<(), TreeError> {
-        if self.new.add(self.level, item, origin, stage.params) {
+        if self.new.add(self.height, item, origin, stage.params) {
             self.cut(stage, above)?;
         }
         Ok(())
@@ -359,7 +359,7 @@ impl Level {
     /// Ends the new node and tells the level above.
     fn cut(&mut self, stage: &mut Stage<'_>, above: &mut Vec<ItemEdit>) -> Result<(), TreeError> {
         let entries = self.new.entries;
-        let Some((key, bytes)) = self.new.finish(self.level) else {
+        let Some((key, bytes)) = self.new.finish(self.height) else {
             return Ok(());
         };
         self.preceded = true;
@@ -407,7 +407,7 @@ impl Level {
                 return Ok(LevelEnd::Empty);
             }
             if let Some((payload, origin)) = self.new.only()
-                && let Some(root) = child_root(self.level, payload)
+                && let Some(root) = child_root(self.height, payload)
             {
                 return Ok(match origin {
                     Origin::Old => LevelEnd::OldRoot(root),

@@ -17,12 +17,13 @@ fn time() -> impl Strategy<Value = Timestamp> {
 
 pub(crate) fn part() -> impl Strategy<Value = Part> {
     let length = prop_oneof![1..100_000u64, 1..=PART_LENGTH_LIMIT];
-    (any::<[u8; 32]>(), length, any::<bool>()).prop_map(|(id, length, hole)| match hole {
-        true => Part::Hole { length },
-        false => Part::Data {
-            id: ObjectId(id),
-            length,
-        },
+    (any::<[u8; 32]>(), length, any::<bool>()).prop_map(|(id, length, hole)| {
+        let id = ObjectId(id);
+        if hole {
+            Part::Hole { length }
+        } else {
+            Part::Data { id, length }
+        }
     })
 }
 

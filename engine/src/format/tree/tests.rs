@@ -200,14 +200,12 @@ fn other_forms_are_refused() {
     );
     let many = encode_node(1, &[item("a", child(u64::MAX)), item("b", child(1))]);
     assert!(decode_node(&many.into()).is_err(), "too many entries");
-    let parts = [PART; 513];
+    let parts = vec![Part::Hole { length: 1 }; 513];
     let list = |count: usize| encode_list_node(&ListNode::Parts(parts[..count].to_vec()));
     assert!(decode_list_node(&list(512)).is_ok());
     assert!(decode_list_node(&list(513)).is_err(), "513 items");
     assert!(decode_list_node(&list(0)).is_err(), "no items");
 }
-
-const PART: Part = Part::Hole { length: 1 };
 
 /// A few bytes an item must not become 64 KiB an item in memory.
 #[test]

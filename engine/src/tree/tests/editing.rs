@@ -134,25 +134,37 @@ fn keys_that_always_end_a_node_are_cut_at_the_least_size() {
     model.verify();
 }
 
+/// Keys of which each ends its leaf and every second its node above.
+fn huge_key(number: usize) -> Bytes {
+    let mut key = vec![b'k'; 60_000];
+    key.splice(30_000..30_004, format!("{number:04}").into_bytes());
+    key.into()
+}
+
 #[test]
 fn huge_keys_share_nodes_on_every_level() {
-    let key = |number: usize| {
-        let mut key = vec![b'k'; 60_000];
-        key.splice(30_000..30_004, format!("{number:04}").into_bytes());
-        Bytes::from(key)
-    };
+    let key = huge_key;
     let mut model = Model::of(params(), (0..12).map(|number| (key(number), value(20, 1))));
     model.verify();
-    // A leaf ends with each of them, and a node above with each second.
     assert_eq!(model.root.unwrap().level, 4);
     model.edit([(key(7), None), (key(20), Some(value(9000, 1)))]);
     model.verify();
     model.edit((0..11).map(|number| (key(number), None)));
     model.verify();
-    assert_eq!(
-        model.root.unwrap().level,
-        1 - 1 + u8::from(model.map.len() > 1)
-    );
+    assert_eq!(model.root.unwrap().level, 1);
+}
+
+/// Also where the nodes above what remains were not touched and have one child only.
+#[test]
+fn one_untouched_leaf_becomes_the_tree() {
+    for (count, left) in (2..7).flat_map(|count| (0..count).map(move |left| (count, left))) {
+        let all = (0..count).map(|number| (huge_key(number), value(20, 1)));
+        let mut model = Model::of(params(), all);
+        let others = (0..count).filter(|number| *number != left);
+        let written = model.edit(others.map(|number| (huge_key(number), None)));
+        assert_eq!(model.root, model.naive_root());
+        assert_eq!((model.root.unwrap().level, written), (0, vec![]));
+    }
 }
 
 #[test]

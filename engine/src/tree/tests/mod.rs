@@ -162,7 +162,7 @@ fn naive_end(params: &TreeParams, level: u8, before: u64, size: u64, key: &[u8])
         p if p <= u64::from(params.target) => 1 << 9,
         _ => 1 << 11,
     });
-    let threshold = ((1u128 << 64) * weight.sum::<u128>() >> 20).min(1 << 64);
+    let threshold = (((1u128 << 64) * weight.sum::<u128>()) >> 20).min(1 << 64);
     let hash = blake3::keyed_hash(&params.boundary_key, &[&[level], key].concat());
     let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap());
     size >= u64::from(params.max) || u128::from(hash) < threshold
