@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{padding, Binding, EncodedFrame, FOOTER_NONCE, FrameCodec, PackError, Part};
+use super::{Binding, EncodedFrame, FOOTER_NONCE, FrameCodec, PackError, Part, padding};
 use crate::crypto::{DataKey, DomainKeys, KEY_SECTION_LEN, TAG_LEN, random};
 use crate::format::pack::{
     Footer, FooterFrame, MAX_FOOTER_LEN, MAX_FRAMES, PackInfo, PackKind, TRAILER_LEN, Trailer,

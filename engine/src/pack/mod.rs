@@ -11,7 +11,7 @@ pub use open::{PackKeys, Tail, read_tail};
 use std::fmt;
 
 use crate::compress::CompressError;
-use crate::crypto::{DataKey, ContainerId, CryptoError, Domain, DomainKeys};
+use crate::crypto::{ContainerId, CryptoError, DataKey, Domain, DomainKeys};
 use crate::format::Corrupt;
 use crate::id::{ObjectId, PackId, RepositoryId};
 use crate::object::Class;
