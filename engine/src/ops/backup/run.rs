@@ -526,7 +526,7 @@ impl<'a> Run<'a> {
         let session = Arc::clone(&progress.session);
         let mut commit = self.commit_body(&progress, &session, flushed, collections.clone(), false);
         commit.statistics = statistics;
-        commit.problems = problems.clone();
+        commit.problems.clone_from(&problems);
         commit.status = status(&problems, &collections);
         let status = commit.status;
         let made = self.repository.commit(&session, commit)?;
