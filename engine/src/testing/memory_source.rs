@@ -191,7 +191,13 @@ impl MemorySource {
         }
         if trouble == Some(Trouble::OnScan) {
             scan.failed += 1;
-            scan.changes.problem(Self::problem(&key));
+            let known = match scan.base {
+                Some(base) => base.get(scan.collection, &key.1).await?,
+                None => None,
+            };
+            let problem = Self::problem(&key);
+            let stale = known.is_some();
+            scan.changes.problem(Problem { stale, ..problem });
             self.state().journal.push(key);
             return Ok(());
         }
