@@ -25,3 +25,4 @@ pub mod testing;
 pub mod tree;
 
 pub use error::Error;
+pub use problem::ErrorKind;

@@ -2,5 +2,10 @@
 
 pub mod backup;
 mod base;
+pub mod check;
+mod content;
+pub mod restore;
+mod threads;
 
 pub use base::{SnapshotTrees, display_key};
+pub use content::ContentStream;
