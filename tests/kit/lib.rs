@@ -1,7 +1,6 @@
 //! What the tests of this crate share. Repositories, sources and stores for tests come from `esker_engine::testing`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 pub use esker_engine::testing::{
     Call, CancelAfter, Fault, FaultyStore, Item, Key, MemorySource, Model, Operation, TempRepo,
@@ -11,7 +10,6 @@ pub use esker_engine::testing::{
 use esker_engine::format::commit::StoredRoot;
 use esker_engine::id::SnapshotId;
 use esker_engine::ops::backup::{BackupOptions, BackupReport};
-use esker_engine::repo::Repository;
 use esker_engine::source::ScanMode;
 
 /// The folder of the workspace.
@@ -73,6 +71,15 @@ impl Copies {
         self.0.retain(|(known, _)| *known != id);
     }
 
+    /// The copy of a snapshot.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn of(&self, id: SnapshotId) -> &Model {
+        let found = self.0.iter().find(|(known, _)| *known == id);
+        &found.expect("the snapshot has a copy").1
+    }
+
     /// Compares every visible snapshot with its copy.
     ///
     /// # Panics
@@ -101,9 +108,4 @@ pub fn assert_same(found: &Model, wanted: &Model) {
         .take(10)
         .collect();
     assert!(differ.is_empty(), "these differ: {differ:?}");
-}
-
-/// An open repository's objects, to read many snapshots with one index.
-pub fn repository(repo: &TempRepo) -> Arc<Repository> {
-    repo.open()
 }

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::context::RunContext;
 use crate::error::Error;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
+use crate::ops::check::{CheckOptions, CheckReport, check};
 use crate::repo::{
     CacheSizes, Client, CreateOptions, Objects, RepoError, Repository, Snapshot, Unlock,
 };
@@ -49,7 +50,7 @@ pub fn small_options() -> BackupOptions {
 
 enum Place {
     Memory(Arc<InMemory>),
-    Folder(TempDir),
+    Folder(Arc<TempDir>),
 }
 
 /// A place for a repository, the key to it and its client's folder: all that is left when a process has ended.
@@ -103,7 +104,7 @@ impl TempRepo {
 
     /// A place in a temporary folder, not synced.
     pub fn folder() -> Self {
-        Self::new(Place::Folder(folder()))
+        Self::new(Place::Folder(Arc::new(folder())))
     }
 
     /// An independent copy of everything, as it is now.
@@ -113,7 +114,7 @@ impl TempRepo {
             Place::Folder(original) => {
                 let copy = folder();
                 copy_folder(original.path(), copy.path());
-                Place::Folder(copy)
+                Place::Folder(Arc::new(copy))
             }
         };
         let mut fork = Self::new(place);
@@ -127,7 +128,7 @@ impl TempRepo {
     pub fn another_client(&self) -> Self {
         let place = match &self.place {
             Place::Memory(store) => Place::Memory(Arc::clone(store)),
-            Place::Folder(_) => unreachable!("only tests in memory use several clients"),
+            Place::Folder(folder) => Place::Folder(Arc::clone(folder)),
         };
         let mut other = Self::new(place);
         other.unlock = self.unlock.clone();
@@ -205,6 +206,29 @@ impl TempRepo {
         options: &BackupOptions,
     ) -> Result<BackupReport, Error> {
         backup(&self.open(), source, options, &self.ctx())
+    }
+
+    /// Checks the repository as a new process does.
+    pub fn check(&self, read_data: bool) -> Result<CheckReport, Error> {
+        let options = CheckOptions {
+            read_data,
+            memory: 64 * 1024 * 1024,
+            workers: 1,
+        };
+        check(&self.open(), &options, &self.ctx())
+    }
+
+    /// Checks everything.
+    ///
+    /// # Panics
+    /// Where anything is wrong.
+    pub fn assert_sound(&self) {
+        let report = self.check(true).expect("the check works");
+        assert!(
+            report.findings.is_empty(),
+            "check finds {:#?}",
+            report.findings
+        );
     }
 
     /// All snapshots that people see, oldest first.
