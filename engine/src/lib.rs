@@ -20,6 +20,8 @@ pub mod secret;
 pub mod sink;
 pub mod source;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tree;
 
 pub use error::Error;

@@ -46,7 +46,7 @@ pub(super) fn check(repository: &Repository, report: &mut CheckReport) -> Result
     }
     chains(&history, &listed, report);
     memory(repository, &history, &listed, report);
-    sessions(repository, &listed, report);
+    sessions(repository, &history, &listed, report);
     Ok(history)
 }
 
@@ -178,9 +178,11 @@ fn memory(repository: &Repository, history: &History, listed: &Names, report: &m
 }
 
 /// A slot without a marker is strange; a marker without a slot is a session that is open or was broken off.
-fn sessions(repository: &Repository, listed: &Names, report: &mut CheckReport) {
+fn sessions(repository: &Repository, history: &History, listed: &Names, report: &mut CheckReport) {
     for text in &listed.0 {
         match text.parse() {
+            // Who died before the marker was written is fenced all the same.
+            Ok(ObjectName::Slot(name)) if history.fences.contains(&name) => {}
             Ok(ObjectName::Slot(name)) if !listed.has(ObjectName::Session(name)) => {
                 report.findings.push(missing(
                     ObjectName::Session(name),
