@@ -1,1 +1,3 @@
-//! Esker.
+//! Data for benchmarks: seeded, streamed, never held.
+
+pub mod documents;

@@ -1,1 +1,11 @@
+//! Tests that cross rooms, in one binary.
 
+mod cancel;
+mod crash;
+mod damage;
+mod fenced;
+mod hostile;
+mod memory;
+mod roundtrip;
+mod sequences;
+mod tidy;

@@ -1,5 +1,7 @@
 //! The configuration of a repository and its key slots (FORMAT.md §4, §5).
 
+use std::collections::BTreeMap;
+
 use super::Corrupt;
 use crate::chunk::ChunkParams;
 use crate::crypto::{Argon2Params, CryptoError, Domain, DomainKeys, Kek, MasterSecret};
@@ -64,6 +66,9 @@ pub struct Config {
     pub features: Vec<String>,
     /// The key slots that should exist.
     pub slots: Vec<SlotId>,
+    /// BLAKE3 of each slot's bytes, in hex.
+    #[serde(default)]
+    pub slot_digests: BTreeMap<SlotId, String>,
     /// Where contents are cut.
     pub chunker: ChunkParams,
     /// How large tree nodes are.
@@ -323,7 +328,7 @@ impl From<Corrupt> for ConfigError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -338,6 +343,7 @@ mod tests {
             created: "2026-11-22T00:00:00.000Z".into(),
             features: Vec::new(),
             slots: vec![SlotId([1; 8])],
+            slot_digests: BTreeMap::new(),
             chunker: ChunkParams::default(),
             tree: TreeSizes::default(),
             domains: vec![DomainConfig {

@@ -299,4 +299,5 @@ fn decode_content(reader: &mut Reader<'_>) -> Result<Content, Corrupt> {
 }
 
 #[cfg(test)]
-mod tests;
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+pub(crate) mod tests;

@@ -335,4 +335,5 @@ pub fn decode_list_node(bytes: &[u8]) -> Result<ListNode, Corrupt> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;

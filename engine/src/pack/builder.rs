@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Binding, EncodedFrame, FOOTER_NONCE, FrameCodec, PackError, Part};
+use super::{Binding, EncodedFrame, FOOTER_NONCE, FrameCodec, PackError, Part, padding};
 use crate::crypto::{DataKey, DomainKeys, KEY_SECTION_LEN, TAG_LEN, random};
 use crate::format::pack::{
     Footer, FooterFrame, MAX_FOOTER_LEN, MAX_FRAMES, PackInfo, PackKind, TRAILER_LEN, Trailer,
@@ -336,7 +336,7 @@ impl PackBuilder {
 
         let own_len = bytes.len() + sealed_footer.len() + TRAILER_LEN;
         let padding_len = (padded_len(own_len as u64) - own_len as u64) as usize;
-        self.pad(&mut bytes, padding_len)?;
+        bytes.extend_from_slice(&padding(&self.meta, padding_len));
         let trailer = Trailer {
             meta_section: self.meta.section,
             data_section: self.data_section(&footer),
@@ -362,21 +362,6 @@ impl PackBuilder {
             objects: objects.collect(),
             bytes: Bytes::from(bytes),
         })
-    }
-
-    /// Padding looks like what is sealed: zeros would tell its length.
-    fn pad(&self, bytes: &mut Vec<u8>, padding_len: usize) -> Result<(), PackError> {
-        let pack = self.binding.pack;
-        let seed: [u8; 32] = random().map_err(|source| PackError::Crypto {
-            part: Part::Footer { pack },
-            source,
-        })?;
-        let start = bytes.len();
-        bytes.resize(start + padding_len, 0);
-        blake3::Hasher::new_keyed(&seed)
-            .finalize_xof()
-            .fill(&mut bytes[start..]);
-        Ok(())
     }
 
     fn data_section(&self, footer: &Footer) -> [u8; KEY_SECTION_LEN] {

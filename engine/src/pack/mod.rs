@@ -11,7 +11,7 @@ pub use open::{PackKeys, Tail, read_tail};
 use std::fmt;
 
 use crate::compress::CompressError;
-use crate::crypto::{ContainerId, CryptoError, Domain, DomainKeys};
+use crate::crypto::{ContainerId, CryptoError, DataKey, Domain, DomainKeys};
 use crate::format::Corrupt;
 use crate::id::{ObjectId, PackId, RepositoryId};
 use crate::object::Class;
@@ -152,6 +152,18 @@ impl PackError {
 
 /// Nonce of the footer: no frame has this number.
 const FOOTER_NONCE: u32 = u32::MAX;
+
+/// Nonce of the padding: no frame has this number.
+const PADDING_NONCE: u32 = u32::MAX - 1;
+
+/// Padding looks like what is sealed, and its owner can tell whether it was changed: sealed zeros without their tag.
+fn padding(key: &DataKey, length: usize) -> Vec<u8> {
+    let mut zeros = vec![0; length];
+    key.aead
+        .seal(PADDING_NONCE, b"esker v1 padding", &mut zeros);
+    zeros.truncate(length);
+    zeros
+}
 
 /// What all parts of a pack are bound to.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Binding, FOOTER_NONCE, Frame, FrameCodec, PackError, Part};
+use super::{Binding, FOOTER_NONCE, Frame, FrameCodec, PackError, Part, padding};
 use crate::crypto::{DataKey, DomainKeys, KEY_SECTION_LEN};
 use crate::format::Corrupt;
 use crate::format::pack::{
@@ -44,6 +44,23 @@ impl PackKeys {
         // Two threads may both come here; one of the two equal keys is kept.
         let key = open_key(&self.keys, &self.binding, class, &self.data_section)?;
         Ok(self.data.get_or_init(|| key))
+    }
+
+    /// Compares the padding with what it must be; `rest` is all that comes after the frames.
+    pub fn check_padding(&self, rest: &[u8]) -> Result<(), PackError> {
+        let part = Part::Trailer {
+            pack: self.binding.pack,
+        };
+        let corrupt = |source| PackError::Corrupt { part, source };
+        let (before, trailer) = rest
+            .split_last_chunk::<TRAILER_LEN>()
+            .ok_or_else(|| corrupt(Corrupt::new("it is too short")))?;
+        let length = Trailer::decode(trailer).map_err(corrupt)?.padding_len as usize;
+        let found = before.get(..length);
+        if found.is_some_and(|found| *found == padding(&self.meta, length)) {
+            return Ok(());
+        }
+        Err(corrupt(Corrupt::new("its padding was changed")))
     }
 
     /// Opens and decodes a frame.

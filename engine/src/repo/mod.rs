@@ -7,6 +7,7 @@ mod session;
 mod unlock;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,12 +25,13 @@ use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::crypto::{Argon2Params, CryptoError, Domain, DomainKeys, MasterSecret, random};
 use crate::format::Corrupt;
+use crate::format::commit::{self, SessionMarker};
 use crate::format::config::{
-    Config, ConfigError, DomainConfig, FORMAT_VERSION, TreeSizes, open_domain_keys,
-    seal_domain_keys,
+    Config, ConfigError, DomainConfig, FORMAT_VERSION, KeySlot, MAX_CONFIG_BYTES, TreeSizes,
+    open_domain_keys, seal_domain_keys,
 };
-use crate::format::name::ObjectName;
-use crate::format::sealed::SealedError;
+use crate::format::name::{ObjectName, SessionName};
+use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedError, SealedKind};
 use crate::id::{RepositoryId, SlotId};
 use crate::index::IndexError;
 use crate::object::Identifier;
@@ -173,6 +175,7 @@ pub struct Repository {
     keys: Arc<DomainKeys>,
     identifier: Identifier,
     client: Client,
+    master: MasterSecret,
 }
 
 /// Writes an object and its copy; the first decides who was first.
@@ -219,7 +222,7 @@ impl Repository {
         let created = rfc3339(ctx.clock.now());
         let repository = RepositoryId(random()?);
         let master = MasterSecret::generate()?;
-        let mut slots = Vec::new();
+        let (mut slots, mut slot_digests) = (Vec::new(), BTreeMap::new());
         for unlock in &options.unlocks {
             let slot = unlock::make_slot(&master, repository, unlock, options.argon2, &created);
             let slot = slot.map_err(invalid)?;
@@ -227,7 +230,9 @@ impl Repository {
                 slot: slot.slot,
                 copy,
             });
-            create_twice(&store, names, slot.encode())?;
+            let bytes = slot.encode();
+            slot_digests.insert(slot.slot, blake3::hash(&bytes).to_hex().to_string());
+            create_twice(&store, names, bytes)?;
             slots.push(slot.slot);
         }
         let keys = DomainKeys::generate(repository, Domain(0))?;
@@ -239,6 +244,7 @@ impl Repository {
             created,
             features: Vec::new(),
             slots: slots.clone(),
+            slot_digests,
             chunker: options.chunker,
             tree: options.tree,
             domains: vec![DomainConfig {
@@ -265,6 +271,7 @@ impl Repository {
             config,
             slot,
             client,
+            master,
         })
     }
 
@@ -311,6 +318,7 @@ impl Repository {
             config,
             slot,
             client,
+            master,
         })
     }
 
@@ -327,6 +335,45 @@ impl Repository {
         newest.ok_or_else(|| RepoError::NotARepository {
             place: store.label().into(),
         })
+    }
+
+    /// Reads a configuration object and compares its authentication.
+    pub(crate) fn check_config(&self, name: ObjectName) -> Result<(), RepoError> {
+        let bytes = self.store.read(&name.to_string(), MAX_CONFIG_BYTES)?;
+        let checked = Config::authenticate(&bytes, &self.master).and_then(|()| {
+            Config::decode(&bytes)?;
+            Ok(())
+        });
+        checked.map_err(|source| RepoError::Config {
+            name: name.to_string(),
+            source,
+        })
+    }
+
+    /// Reads a key slot; its copy must say the same.
+    pub(crate) fn check_slot(&self, name: ObjectName) -> Result<(), RepoError> {
+        let bytes = self.store.read(&name.to_string(), MAX_CONFIG_BYTES)?;
+        let damaged = |source| RepoError::Config {
+            name: name.to_string(),
+            source,
+        };
+        let slot = KeySlot::decode(&bytes).map_err(damaged)?;
+        let expected = self.config.slot_digests.get(&slot.slot);
+        if expected.is_some_and(|digest| *digest != blake3::hash(&bytes).to_hex().as_str()) {
+            let what = "it is not what was written".into();
+            return Err(damaged(ConfigError::Corrupt { what }));
+        }
+        Ok(())
+    }
+
+    /// Reads the marker of a session.
+    pub(crate) fn check_marker(&self, name: SessionName) -> Result<(), RepoError> {
+        let name = ObjectName::Session(name).to_string();
+        let bytes = self.store.read(&name, MAX_SEALED_BYTES)?;
+        let json = sealed::open(&self.keys, SealedKind::Session, &name, &bytes)
+            .map_err(RepoError::sealed(&name))?;
+        commit::decode::<SessionMarker>(&json).map_err(RepoError::body(&name))?;
+        Ok(())
     }
 
     /// Where its objects are.

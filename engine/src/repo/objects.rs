@@ -14,6 +14,7 @@ use crate::id::{ObjectId, PackId, SegmentId, ShortId};
 use crate::index::{BlockCache, Index, IndexError, Place, ReadSegment, Segment};
 use crate::object::{Class, Identifier, ObjectError, ReadObject};
 use crate::pack::{Frame, FrameCodec, PackKeys, Tail, read_tail};
+use crate::problem::ErrorKind;
 use crate::store::{Store, StoreError};
 
 /// The first guess at how long a footer is: enough for a pack of small objects.
@@ -249,6 +250,16 @@ impl Objects {
         }
     }
 
+    /// Where they are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Computes their ids.
+    pub fn identifier(&self) -> &Identifier {
+        &self.identifier
+    }
+
     /// What could not be read when the index was loaded.
     pub fn damaged(&self) -> &[DamagedObject] {
         &self.damaged
@@ -277,24 +288,27 @@ impl Objects {
         id: &ObjectId,
         condemned: &dyn Fn(&PackId) -> bool,
     ) -> Result<bool, RepoError> {
-        let short = id.to_short();
         for place in self.lookup(id)? {
             if condemned(&place.pack.id) {
                 continue;
             }
-            let objects = match self.footer(&place.pack) {
-                Ok(objects) => objects,
-                Err(RepoError::Store(error)) if !matches!(error, StoreError::Missing { .. }) => {
+            match self.is_listed(&place, id) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
                     return Err(error.into());
                 }
-                Err(_) => continue,
-            };
-            let frame = objects.get(place.frame as usize);
-            if frame.and_then(|frame| frame.get(place.place as usize)) == Some(&short) {
-                return Ok(true);
+                Err(_) => {}
             }
         }
         Ok(false)
+    }
+
+    /// True if the footer of the pack lists the object at this place.
+    pub fn is_listed(&self, place: &Place, id: &ObjectId) -> Result<bool, RepoError> {
+        let objects = self.footer(&place.pack)?;
+        let frame = objects.get(place.frame as usize);
+        Ok(frame.and_then(|frame| frame.get(place.place as usize)) == Some(&id.to_short()))
     }
 
     /// All places where an object may be. Where there is none the footers of unlisted packs are read, once.
@@ -307,7 +321,7 @@ impl Objects {
     }
 
     /// Reads the footers of all packs that the index does not list, as when a segment is lost. False if it was done before.
-    fn recover(&self) -> Result<bool, RepoError> {
+    pub fn recover(&self) -> Result<bool, RepoError> {
         let mut recovered = locked(&self.recovered);
         if std::mem::replace(&mut *recovered, true) {
             return Ok(false);
@@ -393,6 +407,23 @@ impl Objects {
             })?;
         let sealed = self.store.read_range(&name, range)?;
         self.open_frame(pack, number, &sealed)
+    }
+
+    /// Compares the padding of a pack with what it must be.
+    pub fn check_padding(&self, pack: &PackInfo) -> Result<(), RepoError> {
+        let keys = self.keys_of(pack)?;
+        let start = pack
+            .frames
+            .iter()
+            .map(|frame| u64::from(frame.stored_len))
+            .sum::<u64>();
+        let name = ObjectName::Pack {
+            id: pack.id,
+            kind: pack.kind,
+        }
+        .to_string();
+        let rest = self.store.read_range(&name, start..pack.length)?;
+        Ok(keys.check_padding(&rest)?)
     }
 
     fn frame(&self, place: &Place) -> Result<Arc<Frame>, RepoError> {

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, ftruncate, linkat, major, makedev, minor,
-    mkdirat, mknodat, openat, readlinkat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, fstat, ftruncate, linkat, mkdirat, openat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
 use super::beneath::{Beneath, FOLDER, Folder};
+use super::kind::{file_type, is_done, make_special, type_of};
 use super::metadata::{Handle, apply};
 use super::notices::Notices;
 use super::{EntryPath, SinkError};
@@ -39,7 +40,7 @@ pub enum Overwrite {
 /// What a restore would do with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planned {
-    /// It is to be written. A folder that exists is written too: its metadata are set.
+    /// It is to be written.
     Write,
     /// Nothing is written.
     Keep {
@@ -56,7 +57,8 @@ pub enum Planned {
 /// itself may be a link: whoever named it meant it. Folders that no entry tells about are made where they are missing.
 ///
 /// The order is the caller's: [`directory`](Self::directory) before what is in it, and
-/// [`finish_directory`](Self::finish_directory) after all of that. An error concerns its path only, unless
+/// [`finish_directory`](Self::finish_directory) after all of that; both for every folder, whatever
+/// [`plan`](Self::plan) says of it. An error concerns its path only, unless
 /// [`ends_restore`](SinkError::ends_restore) says otherwise.
 pub struct DirectorySink {
     overwrite: Overwrite,
@@ -269,7 +271,9 @@ impl DirectorySink {
             return Ok(());
         }
         let place = self.reach(path)?;
-        match self.retry(&place, "make", || make_special(&place, entry)) {
+        match self.retry(&place, "make", || {
+            make_special(&place.folder, place.name, entry)
+        }) {
             Ok(()) => {}
             Err(SinkError::Step { source, .. })
                 if source.kind() == std::io::ErrorKind::PermissionDenied
@@ -512,70 +516,6 @@ fn unreachable_at(path: &EntryPath, error: Errno) -> SinkError {
             path: path.parent().unwrap_or_else(EntryPath::root),
         },
         error => SinkError::step("open the folder of", path, error),
-    }
-}
-
-fn make_special(place: &Place<'_>, entry: &Entry) -> rustix::io::Result<()> {
-    let (folder, name) = (&*place.folder, place.name);
-    if entry.kind == EntryKind::Symlink {
-        let target = entry.metadata.link_target.as_deref().unwrap_or_default();
-        return symlinkat(target, folder, name);
-    }
-    let device = match entry.kind {
-        EntryKind::Fifo => 0,
-        EntryKind::CharDevice | EntryKind::BlockDevice => {
-            let (major, minor) = entry.metadata.device.ok_or(Errno::INVAL)?;
-            makedev(major, minor)
-        }
-        _ => return Err(Errno::INVAL),
-    };
-    mknodat(
-        folder,
-        name,
-        type_of(entry.kind),
-        Mode::from_raw_mode(0o600),
-        device,
-    )
-}
-
-fn type_of(kind: EntryKind) -> FileType {
-    match kind {
-        EntryKind::Document | EntryKind::File => FileType::RegularFile,
-        EntryKind::Directory => FileType::Directory,
-        EntryKind::Symlink => FileType::Symlink,
-        EntryKind::Fifo => FileType::Fifo,
-        EntryKind::Socket => FileType::Socket,
-        EntryKind::CharDevice => FileType::CharacterDevice,
-        EntryKind::BlockDevice => FileType::BlockDevice,
-    }
-}
-
-fn file_type(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
-}
-
-/// True where what exists is what a finished restore of the entry leaves.
-fn is_done(folder: &Folder, name: &[u8], stat: &Stat, entry: &Entry) -> bool {
-    if file_type(stat) != type_of(entry.kind) {
-        return false;
-    }
-    let same_time = entry.metadata.modified.map(|time| {
-        (time.seconds, i64::from(time.nanoseconds)) == (stat.st_mtime, stat.st_mtime_nsec as i64)
-    });
-    match entry.kind {
-        EntryKind::Document | EntryKind::File => {
-            same_time == Some(true) && stat.st_size as u64 == entry.size
-        }
-        EntryKind::Symlink => {
-            let target = entry.metadata.link_target.as_deref().unwrap_or_default();
-            same_time != Some(false)
-                && readlinkat(folder, name, Vec::new()).is_ok_and(|link| link.to_bytes() == target)
-        }
-        EntryKind::CharDevice | EntryKind::BlockDevice => {
-            let device = (major(stat.st_rdev), minor(stat.st_rdev));
-            same_time != Some(false) && entry.metadata.device == Some(device)
-        }
-        EntryKind::Directory | EntryKind::Fifo | EntryKind::Socket => same_time != Some(false),
     }
 }
 

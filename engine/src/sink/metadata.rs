@@ -11,7 +11,7 @@ use rustix::io::{Errno, Result};
 
 use super::notices::Notices;
 use super::{EntryPath, SinkError};
-use crate::entry::{Entry, EntryKind, Metadata};
+use crate::entry::{Entry, EntryKind, Metadata, Timestamp};
 use crate::problem::ProblemKind;
 
 const SET_UID: u32 = 0o4000;
@@ -217,7 +217,12 @@ fn set_times(
         },
     };
     match handle.set_times(&times) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            if i32::try_from(modified.seconds).is_err() {
+                tell_clamped(handle, path, modified, notices);
+            }
+            Ok(())
+        }
         Err(error) if is_refusal(error) || error == Errno::INVAL => {
             notices.tell("time", path, problem_kind(error), || {
                 format!("its time of modification cannot be set: {error}")
@@ -225,6 +230,18 @@ fn set_times(
             Ok(())
         }
         Err(error) => Err(SinkError::step("set the times of", path, error)),
+    }
+}
+
+/// File systems silently set the time that is next to one they cannot hold.
+fn tell_clamped(handle: Handle<'_>, path: &EntryPath, wanted: Timestamp, notices: &Notices) {
+    if handle
+        .stat()
+        .is_ok_and(|stat| stat.st_mtime != wanted.seconds)
+    {
+        notices.tell("far time", path, ProblemKind::Unsupported, || {
+            "its time of modification is beyond what this file system holds".into()
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 mod archive;
 mod beneath;
 mod directory;
+mod kind;
 mod metadata;
 mod notices;
 mod path;

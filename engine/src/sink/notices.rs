@@ -41,12 +41,9 @@ impl Notices {
         std::mem::take(&mut *told)
             .into_values()
             .map(|(mut problem, count)| {
-                match count {
-                    1 => {}
-                    2 => problem.message.push_str(" (and 1 more like this)"),
-                    _ => problem
-                        .message
-                        .push_str(&format!(" (and {} more like this)", count - 1)),
+                if count > 1 {
+                    let message = &problem.message;
+                    problem.message = format!("{message} (and {} more like this)", count - 1);
                 }
                 problem
             })

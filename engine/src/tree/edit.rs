@@ -190,7 +190,7 @@ enum LevelEnd {
 
 /// One level of the tree while it is edited.
 struct Level {
-    level: u8,
+    height: u8,
     /// The old nodes of this level; `None` above the old root.
     old: Option<Cursor>,
     /// Whether a run is open. If not, everything up to the cursor's node is settled.
@@ -199,7 +199,8 @@ struct Level {
     rest: Peekable<vec::IntoIter<Item>>,
     /// In a run: the old nodes read that no new node has taken the place of, by their first keys.
     replaced: VecDeque<(Bytes, Payload)>,
-    /// In a run without a cut: the bytes of its first old node, which may turn out to be the same.
+    /// In a run, until a node with the same first key is cut: the bytes of its first old node, which may turn out to be
+    /// the same.
     unchanged: Option<Bytes>,
     new: NewNode,
     /// Whether the level has nodes before the run.
@@ -211,7 +212,7 @@ struct Level {
 impl Level {
     fn open(level: u8, root: Option<Root>, stage: &mut Stage<'_>) -> Result<Self, TreeError> {
         let mut opened = Self {
-            level,
+            height: level,
             old: None,
             // Above the old root there is nothing to copy: all is one run.
             running: true,
@@ -349,7 +350,7 @@ impl Level {
         stage: &mut Stage<'_>,
         above: &mut Vec<ItemEdit>,
     ) -> Result<(), TreeError> {
-        if self.new.add(self.level, item, origin, stage.params) {
+        if self.new.add(self.height, item, origin, stage.params) {
             self.cut(stage, above)?;
         }
         Ok(())
@@ -358,22 +359,14 @@ impl Level {
     /// Ends the new node and tells the level above.
     fn cut(&mut self, stage: &mut Stage<'_>, above: &mut Vec<ItemEdit>) -> Result<(), TreeError> {
         let entries = self.new.entries;
-        let Some((key, bytes)) = self.new.finish(self.level) else {
+        let Some((key, bytes)) = self.new.finish(self.height) else {
             return Ok(());
         };
         self.preceded = true;
         self.remove_replaced(Some(&key), above);
-        let same_key = self
-            .replaced
-            .front()
-            .is_some_and(|(first, _)| *first == key);
+        let same_key = self.replaced.front().is_some_and(|(old, _)| *old == key);
         let old = same_key.then(|| self.replaced.pop_front()).flatten();
-        if self
-            .unchanged
-            .take()
-            .is_some_and(|unchanged| unchanged == bytes)
-            && old.is_some()
-        {
+        if same_key && self.unchanged.take().is_some_and(|old| old == bytes) {
             return Ok(());
         }
         let id = stage.write(&bytes)?;
@@ -414,7 +407,7 @@ impl Level {
                 return Ok(LevelEnd::Empty);
             }
             if let Some((payload, origin)) = self.new.only()
-                && let Some(root) = child_root(self.level, payload)
+                && let Some(root) = child_root(self.height, payload)
             {
                 return Ok(match origin {
                     Origin::Old => LevelEnd::OldRoot(root),

@@ -40,7 +40,9 @@ struct Level {
 /// Whether a node ends after an item.
 fn ends(id: &ObjectId, items: usize) -> bool {
     let [a, b, c, d, ..] = id.0;
-    u32::from_le_bytes([a, b, c, d]).is_multiple_of(64) || items >= LIST_ITEM_LIMIT
+    // Never after one item: a list of equal parts would else have levels as long as the one below.
+    let cut = u32::from_le_bytes([a, b, c, d]).is_multiple_of(64) && items >= 2;
+    cut || items >= LIST_ITEM_LIMIT
 }
 
 impl ListBuilder {

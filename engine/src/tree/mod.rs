@@ -266,4 +266,4 @@ fn value(reader: &dyn ReadObject, payload: &Payload) -> Result<Bytes, TreeError>
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests;
+pub(crate) mod tests;

@@ -133,12 +133,13 @@ fn a_full_disk_is_told_apart() {
     let sink = ground.sink(Overwrite::Always);
     let large = entry(EntryKind::File, 4 << 20);
     let target = sink.file(&path("large"), &large).unwrap();
+    let piece = vec![1; 1 << 16];
     let error = (0..64)
-        .find_map(|part| target.write_at(part << 16, &[1; 1 << 16]).err())
+        .find_map(|part| target.write_at(part << 16, &piece).err())
         .unwrap();
     assert!(matches!(&error, SinkError::Full { path, .. } if path.to_string() == "large"));
     assert!(error.ends_restore());
     assert_eq!(error.kind(), crate::problem::ErrorKind::Full);
-    let error = write(&sink, "small", &[1; 1 << 15]).unwrap_err();
+    let error = write(&sink, "small", &piece).unwrap_err();
     assert!(matches!(error, SinkError::Full { .. }), "{error:?}");
 }

@@ -153,7 +153,7 @@ fn a_race_for_the_folder_is_never_lost() {
                 let _ = fs::remove_file(ground.at("d"));
             }
         });
-        for _ in 0..300 {
+        for _ in 0..150 {
             for sink in both(&ground, Overwrite::Always) {
                 let _ = write(&sink, "d/file", b"evil");
                 let _ = sink.special(&path("d/link"), &link_entry("x"));

@@ -1,0 +1,140 @@
+//! The engine through its change-list interface: N objects, then snapshots of a few changes.
+//!
+//! `change_list FOLDER [OBJECTS [CHANGES]]` makes a repository in FOLDER and prints one line a snapshot.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use esker_benches::documents::{Random, document};
+use esker_engine::context::RunContext;
+use esker_engine::entry::{Entry, EntryKind};
+use esker_engine::ops::backup::{BackupOptions, backup};
+use esker_engine::repo::{Client, CreateOptions, Repository, Unlock};
+use esker_engine::source::{
+    Base, ChangeSink, CollectionEnd, Completeness, CompletenessState, Payload, ScanEnd, ScanMode,
+    Source, SourceError, SourceInfo,
+};
+use esker_engine::store::Store;
+
+struct Documents {
+    objects: u64,
+    changes: Vec<(u64, u64)>,
+}
+
+#[async_trait::async_trait]
+impl Source for Documents {
+    fn describe(&self) -> SourceInfo {
+        SourceInfo {
+            kind: "documents".into(),
+            identity: "bench".into(),
+            name: "bench".into(),
+            collections: vec!["issues".into()],
+        }
+    }
+
+    async fn scan(
+        &self,
+        base: Option<&Base>,
+        _: ScanMode,
+        changes: &ChangeSink,
+        _: &RunContext,
+    ) -> Result<ScanEnd, SourceError> {
+        let first = base.is_none();
+        let all: Box<dyn Iterator<Item = (u64, u64)> + Send> = if first {
+            Box::new((0..self.objects).map(|number| (number, 0)))
+        } else {
+            Box::new(self.changes.iter().copied())
+        };
+        for (number, version) in all {
+            let key = Bytes::from(number.to_be_bytes().to_vec());
+            let entry = Entry {
+                version: Bytes::from(version.to_be_bytes().to_vec()),
+                ..Entry::new(EntryKind::Document)
+            };
+            let payload = Payload::Bytes(document(number, version).into());
+            changes.put(0, key, entry, payload).await?;
+        }
+        let completeness = Completeness {
+            state: CompletenessState::Complete,
+            expected: Some(self.objects),
+            found: self.objects,
+            detail: String::new(),
+        };
+        let end = CollectionEnd {
+            name: "issues".into(),
+            cursor: None,
+            completeness,
+        };
+        Ok(ScanEnd {
+            collections: vec![end],
+            requests: 0,
+        })
+    }
+}
+
+/// CPU seconds of this process, and the most memory it had, in MiB.
+fn usage() -> (f64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<f64>().ok());
+    let cpu = (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    (cpu, peak.unwrap_or(0) / 1024)
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let folder = PathBuf::from(
+        args.next()
+            .ok_or("usage: change_list FOLDER [OBJECTS [CHANGES]]")?,
+    );
+    let objects: u64 = args.next().map_or(Ok(1_000_000), |it| it.parse())?;
+    let changes: u64 = args.next().map_or(Ok(100), |it| it.parse())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ctx = RunContext::default();
+    let store = Store::open_new(folder.to_str().ok_or("not text")?, runtime.handle().clone())?;
+    let (_, key) = Unlock::new_key_file()?;
+    let options = CreateOptions {
+        unlocks: vec![key.clone()],
+        ..CreateOptions::default()
+    };
+    Repository::create(store.clone(), &options, |_| Client::forgetful(), &ctx)?;
+    let mut random = Random::new(7);
+    for snapshot in 0..4u64 {
+        let scattered = (0..changes)
+            .map(|_| (random.below(objects), snapshot))
+            .collect();
+        let source = Documents {
+            objects,
+            changes: scattered,
+        };
+        let (cpu_before, _) = usage();
+        let start = Instant::now();
+        let repository = Arc::new(Repository::open(store.clone(), &key, |_| {
+            Client::forgetful()
+        })?);
+        let report = backup(&repository, &source, &BackupOptions::default(), &ctx)?;
+        let (cpu, peak) = usage();
+        let figures = report.statistics;
+        println!(
+            "snapshot {snapshot}: new {} changed {} · read {:.1} MB · added {:.3} MB in {} objects · \
+             wall {:.2} s · cpu {:.2} s · peak {peak} MiB",
+            figures.new,
+            figures.changed,
+            figures.bytes_read as f64 / 1e6,
+            figures.bytes_added as f64 / 1e6,
+            figures.objects_written,
+            start.elapsed().as_secs_f64(),
+            cpu - cpu_before,
+        );
+    }
+    Ok(())
+}

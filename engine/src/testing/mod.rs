@@ -1,0 +1,15 @@
+//! What tests of this and of other crates need: repositories that are quickly made, sources that live in memory, stores
+//! that fail when told to, and the conformance suite of sources. Everything here panics where a test should fail.
+
+mod faulty;
+mod memory_source;
+mod model;
+mod monitor;
+mod repository;
+pub mod source_suite;
+
+pub use faulty::{Call, Fault, FaultyStore, Operation};
+pub use memory_source::{MemorySource, Trouble, Volatile};
+pub use model::{Item, Key, Model, noise, read_snapshot, words};
+pub use monitor::{CancelAfter, TickingClock};
+pub use repository::{TempRepo, runtime, small_options};
