@@ -59,6 +59,9 @@ pub enum Error {
     /// A temporary file failed.
     #[error("a temporary file cannot be used")]
     Temporary(#[source] std::io::Error),
+    /// What was asked for cannot be handed over.
+    #[error("the output cannot be written")]
+    Output(#[source] std::io::Error),
     /// The request makes no sense.
     #[error("{what}")]
     Invalid {
@@ -108,10 +111,12 @@ impl Error {
             Self::Tree(_) => ErrorKind::Internal,
             Self::Object(error) => of_object(error),
             Self::NoSuchPath { .. } => ErrorKind::NotFound,
-            Self::Temporary(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            Self::Temporary(error) | Self::Output(error)
+                if error.kind() == std::io::ErrorKind::StorageFull =>
+            {
                 ErrorKind::Full
             }
-            Self::Temporary(_) => ErrorKind::Unavailable,
+            Self::Temporary(_) | Self::Output(_) => ErrorKind::Unavailable,
         }
     }
 

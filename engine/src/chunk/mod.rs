@@ -31,7 +31,7 @@ impl Default for ChunkParams {
 impl ChunkParams {
     /// False for parameters that the chunker cannot work with; `fastcdc` itself accepts them silently.
     pub fn is_valid(&self) -> bool {
-        let even = self.min % 2 == 0 && self.max % 2 == 0;
+        let even = self.min.is_multiple_of(2) && self.max.is_multiple_of(2);
         let ordered = 64 <= self.min && self.min < self.avg && self.avg < self.max;
         even && ordered
             && self.avg.is_power_of_two()

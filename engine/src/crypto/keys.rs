@@ -226,26 +226,26 @@ impl DomainKeys {
         &self.keks
     }
 
-    fn from_id_secret(&self, context: &'static str) -> [u8; 32] {
+    fn derived(&self, context: &'static str) -> [u8; 32] {
         derive(context, &[self.id_secret.expose()])
     }
 
     /// Computes object ids.
     pub fn identifier(&self) -> Identifier {
         Identifier::new(
-            self.from_id_secret("esker v1 meta object id"),
-            self.from_id_secret("esker v1 data object id"),
+            self.derived("esker v1 meta object id"),
+            self.derived("esker v1 data object id"),
         )
     }
 
     /// The key of the chunker's table.
     pub fn gear_key(&self) -> Secret<[u8; 32]> {
-        Secret::new(self.from_id_secret("esker v1 gear table"))
+        Secret::new(self.derived("esker v1 gear table"))
     }
 
     /// The key of the trees' boundaries.
     pub fn boundary_key(&self) -> [u8; 32] {
-        self.from_id_secret("esker v1 tree boundary")
+        self.derived("esker v1 tree boundary")
     }
 
     /// The key for new data keys of a class.

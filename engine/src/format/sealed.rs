@@ -91,7 +91,10 @@ pub fn domain(object: &[u8]) -> Result<Domain, SealedError> {
     Ok(Domain(header(object)?.1))
 }
 
-fn header(object: &[u8]) -> Result<(u8, u32, [u8; KEY_SECTION_LEN], &[u8]), SealedError> {
+/// Kind, domain, key section and sealed body.
+type Header<'a> = (u8, u32, [u8; KEY_SECTION_LEN], &'a [u8]);
+
+fn header(object: &[u8]) -> Result<Header<'_>, SealedError> {
     let mut reader = Reader::new(object);
     if reader.array()? != *MAGIC {
         return Err(Corrupt::new("not a sealed object").into());

@@ -77,13 +77,12 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
-        let writer = match writer {
-            Some(writer) => writer,
-            None => {
-                let writer = new_writer(&folder)?;
-                replace(&path, writer.to_hex().as_bytes()).map_err(failed)?;
-                writer
-            }
+        let writer = if let Some(writer) = writer {
+            writer
+        } else {
+            let writer = new_writer(&folder)?;
+            replace(&path, writer.to_hex().as_bytes()).map_err(failed)?;
+            writer
         };
         Ok(Self {
             folder: Some(folder),

@@ -358,11 +358,10 @@ impl Repository {
             source,
         };
         let slot = KeySlot::decode(&bytes).map_err(damaged)?;
-        if let Some(digest) = self.config.slot_digests.get(&slot.slot) {
-            if *digest != blake3::hash(&bytes).to_hex().as_str() {
-                let what = "it is not what was written".into();
-                return Err(damaged(ConfigError::Corrupt { what }));
-            }
+        let expected = self.config.slot_digests.get(&slot.slot);
+        if expected.is_some_and(|digest| *digest != blake3::hash(&bytes).to_hex().as_str()) {
+            let what = "it is not what was written".into();
+            return Err(damaged(ConfigError::Corrupt { what }));
         }
         Ok(())
     }

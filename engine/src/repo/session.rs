@@ -271,7 +271,7 @@ impl Repository {
             };
             let mut ulid = new_ulid(ctx)?;
             // Marks count in the order of their names: a clock that stands or was set back must not reorder them.
-            let newest = self.newest_mark_before(mark.previous.as_deref());
+            let newest = Self::newest_mark_before(mark.previous.as_deref());
             if newest.is_some_and(|newest| ulid <= newest) {
                 ulid = Ulid(newest.map_or(ulid.0, |newest| newest.0 + 1));
             }
@@ -294,7 +294,7 @@ impl Repository {
         Ok(())
     }
 
-    fn newest_mark_before(&self, previous: Option<&str>) -> Option<Ulid> {
+    fn newest_mark_before(previous: Option<&str>) -> Option<Ulid> {
         match previous?.parse() {
             Ok(ObjectName::Mark(ulid)) => Some(ulid),
             _ => None,

@@ -67,6 +67,14 @@ pub enum Payload {
 }
 
 impl Payload {
+    /// Bytes that it holds in memory while it waits.
+    pub fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            _ => 0,
+        }
+    }
+
     /// Bytes to be expected of it.
     pub fn size_hint(&self) -> u64 {
         match self {

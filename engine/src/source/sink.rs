@@ -39,9 +39,15 @@ pub type ChangeReceiver = crossbeam_channel::Receiver<Work>;
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
+    /// The work that it is.
     bytes: u64,
+    /// What it holds in memory.
+    held: u64,
     number: u64,
 }
+
+/// A batch on its way: changes, held bytes, number.
+type Sent = (Vec<Change>, u64, u64);
 
 /// Where a source pushes its changes. Shared by reference; pushing from several tasks is allowed.
 pub struct ChangeSink {
@@ -164,39 +170,34 @@ impl ChangeSink {
         std::mem::take(&mut locked(&self.problems))
     }
 
-    fn push(&self, change: Change) -> Option<(Vec<Change>, u64, u64)> {
+    fn push(&self, change: Change) -> Option<Sent> {
         self.ctx.monitor.count(Counter::EntriesSeen, 1);
-        let cost = CHANGE_COST
-            + match &change {
-                Change::Put { key, payload, .. } => key.len() as u64 + payload.size_hint(),
-                Change::Delete { key, .. } => key.len() as u64,
-            };
+        let (key, held, size) = match &change {
+            Change::Put { key, payload, .. } => (key, payload.held_bytes(), payload.size_hint()),
+            Change::Delete { key, .. } => (key, 0, 0),
+        };
+        let cost = CHANGE_COST + key.len() as u64;
         let mut batch = locked(&self.batch);
-        batch.bytes = batch.bytes.saturating_add(cost);
+        batch.bytes = batch.bytes.saturating_add(cost).saturating_add(size);
+        batch.held += cost + held;
         batch.changes.push(change);
         let full = batch.bytes >= BATCH_BYTES || batch.changes.len() >= BATCH_CHANGES;
         if full { Self::take(&mut batch) } else { None }
     }
 
-    fn take(batch: &mut Batch) -> Option<(Vec<Change>, u64, u64)> {
+    fn take(batch: &mut Batch) -> Option<Sent> {
         if batch.changes.is_empty() {
             return None;
         }
         let number = batch.number;
         batch.number += 1;
-        Some((
-            std::mem::take(&mut batch.changes),
-            std::mem::take(&mut batch.bytes),
-            number,
-        ))
+        batch.bytes = 0;
+        Some((std::mem::take(&mut batch.changes), std::mem::take(&mut batch.held), number))
     }
 
-    async fn send(
-        &self,
-        (changes, bytes, number): (Vec<Change>, u64, u64),
-    ) -> Result<(), SinkClosed> {
-        // Contents that a reader will stream are bounded elsewhere: no batch counts more than the whole budget.
-        let weight = bytes.min(self.budget_bytes) as u32;
+    async fn send(&self, (changes, held, number): Sent) -> Result<(), SinkClosed> {
+        // One document may be larger than the budget; it then waits until it is alone.
+        let weight = held.min(self.budget_bytes) as u32;
         let permit = Arc::clone(&self.budget).acquire_many_owned(weight).await;
         let permit = permit.map_err(|_| SinkClosed)?;
         self.sender

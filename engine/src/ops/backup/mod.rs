@@ -96,7 +96,7 @@ pub fn backup(
     let mut healed = Vec::new();
     loop {
         match run::Run::begin(repository, source, options, parent, ctx)
-            .and_then(|run| run.finish(healed.clone()))
+            .and_then(|run| run.finish_or_abandon(healed.clone()))
         {
             // Somebody ended the session: what was uploaded is found again through the index.
             Err(Error::Repo(RepoError::Fenced { .. })) if fenced < FENCED_ATTEMPTS => fenced += 1,

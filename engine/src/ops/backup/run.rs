@@ -18,7 +18,7 @@ use crate::format::commit::{
 use crate::id::{hex_decode, hex_encode};
 use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
-use crate::problem::Problem;
+use crate::problem::{ErrorKind, Problem};
 use crate::repo::{
     Flushed, FrameFiller, Keep, ObjectWriter, Objects, Repository, Session, Snapshot,
 };
@@ -151,8 +151,24 @@ impl<'a> Run<'a> {
         Some(Base::new(reader, cursors))
     }
 
+    /// Scans, stores and commits; a run that fails ends its session, so that nobody waits for it.
+    pub(super) fn finish_or_abandon(self, problems: Vec<Problem>) -> Result<BackupReport, Error> {
+        let done = self.finish(problems);
+        if let Err(error) = &done
+            && !self.options.dry_run
+            && error.kind() != ErrorKind::Cancelled
+        {
+            let session = Arc::clone(&locked(&self.progress).session);
+            // The store may be what failed: then the next run of this client fences the session.
+            if let Err(error) = self.repository.abandon(&session, self.ctx) {
+                tracing::debug!(%error, "a failed session could not be ended");
+            }
+        }
+        done
+    }
+
     /// Scans, stores and commits.
-    pub(super) fn finish(self, mut problems: Vec<Problem>) -> Result<BackupReport, Error> {
+    fn finish(&self, mut problems: Vec<Problem>) -> Result<BackupReport, Error> {
         let (sink, receiver) =
             change_channel(self.info.collections.clone(), self.plan.changes, self.ctx);
         let workers = Workers::new(
@@ -292,10 +308,13 @@ impl<'a> Run<'a> {
 
     /// Keeps what a cancelled run has stored, as a checkpoint.
     fn keep_progress(&self, workers: &Workers) -> Result<(), Error> {
-        if self.options.dry_run || workers.changes.load(Ordering::Relaxed) == 0 {
+        if self.options.dry_run {
             return Ok(());
         }
         let mut progress = locked(&self.progress);
+        if workers.changes.load(Ordering::Relaxed) == 0 {
+            return Ok(self.repository.abandon(&progress.session, self.ctx)?);
+        }
         workers.quiesced(|edits| {
             self.apply(&mut progress, edits)?;
             let flushed = self.writer.flush()?;
@@ -470,7 +489,7 @@ impl<'a> Run<'a> {
     }
 
     /// The report of a dry run.
-    fn foresee(self, workers: &Workers, problems: Vec<Problem>) -> Result<BackupReport, Error> {
+    fn foresee(&self, workers: &Workers, problems: Vec<Problem>) -> Result<BackupReport, Error> {
         let mut statistics = workers.quiesced(|edits| self.foreseen(edits))?;
         self.read_figures(workers, &mut statistics);
         let progress = locked(&self.progress);
@@ -508,7 +527,7 @@ impl<'a> Run<'a> {
     }
 
     fn commit(
-        self,
+        &self,
         workers: &Workers,
         end: &ScanEnd,
         problems: Vec<Problem>,
@@ -526,7 +545,7 @@ impl<'a> Run<'a> {
         let session = Arc::clone(&progress.session);
         let mut commit = self.commit_body(&progress, &session, flushed, collections.clone(), false);
         commit.statistics = statistics;
-        commit.problems = problems.clone();
+        commit.problems.clone_from(&problems);
         commit.status = status(&problems, &collections);
         let status = commit.status;
         let made = self.repository.commit(&session, commit)?;

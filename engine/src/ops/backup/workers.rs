@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
 use super::edits::EditBuffer;
@@ -16,8 +16,8 @@ use crate::pack::RawFrame;
 use crate::repo::{FrameFiller, ObjectWriter, RepoError};
 use crate::source::{ChangeReceiver, Work};
 
-/// How long a worker waits for a batch before it looks whether another one needs help.
-const PATIENCE: Duration = Duration::from_millis(5);
+/// How long a worker waits before it looks whether it should stop.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -127,23 +127,27 @@ impl Workers {
             if self.is_stopped() {
                 return Ok(());
             }
-            if let Ok(frame) = self.frames.1.try_recv() {
-                self.help(number, frame)?;
-                continue;
-            }
-            match changes.recv_timeout(PATIENCE) {
-                // What was pushed before the user asked to stop is left to the next run.
-                Ok(_) if self.ctx.cancel.is_cancelled() => {}
-                Ok(work) => {
-                    match self.batch(number, work) {
-                        Err(Error::Cancelled) => {}
-                        done => done?,
+            // Frames first: they are held in memory, and a thread that cuts a large file waits for help.
+            crossbeam_channel::select_biased! {
+                recv(self.frames.1) -> frame => {
+                    if let Ok(frame) = frame {
+                        self.help(number, frame)?;
                     }
-                    self.writer.maybe_write_segment()?;
-                    after_batch()?;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                recv(changes) -> work => match work {
+                    Err(_) => break,
+                    // What was pushed before the user asked to stop is left to the next run.
+                    Ok(_) if self.ctx.cancel.is_cancelled() => {}
+                    Ok(work) => {
+                        match self.batch(number, work) {
+                            Err(Error::Cancelled) => {}
+                            done => done?,
+                        }
+                        self.writer.maybe_write_segment()?;
+                        after_batch()?;
+                    }
+                },
+                default(PATIENCE) => {}
             }
         }
         // The last frames, each worker its own; whoever comes last has looked into the channel after it.

@@ -148,7 +148,7 @@ impl Folder<'_> {
             Planned::Done => {
                 report.already += 1;
                 if self.options.verify && is_file(&entry) {
-                    self.window.verify_only(path, entry)?;
+                    self.window.verify_only(path, entry);
                 }
             }
             Planned::Write if is_file(&entry) => self.window.add(path, entry, report)?,

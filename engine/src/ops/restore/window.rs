@@ -92,9 +92,8 @@ impl<'a> Window<'a> {
     }
 
     /// Takes a file that is there already, to compare it.
-    pub(super) fn verify_only(&mut self, path: EntryPath, entry: Entry) -> Result<(), Error> {
+    pub(super) fn verify_only(&mut self, path: EntryPath, entry: Entry) {
         self.files.push(job(path, entry, 0, false));
-        Ok(())
     }
 
     /// Takes a file; finds out where its content is stored.
@@ -441,6 +440,7 @@ impl WindowRun<'_> {
         Ok(())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is one of the works of `on_threads`")]
     fn verify_all(&self) -> Result<(), Error> {
         while let Some(job) = self
             .files
@@ -480,10 +480,10 @@ impl WindowRun<'_> {
             done.map(|_| std::mem::take(&mut buffer))
                 .map_err(|error| unreadable(&error))
         };
-        if let Content::Inline(bytes) = &job.entry.content {
-            if read(bytes.len() as u64)? != *bytes {
-                return Ok(false);
-            }
+        if let Content::Inline(bytes) = &job.entry.content
+            && read(bytes.len() as u64)? != *bytes
+        {
+            return Ok(false);
         }
         let reader: Arc<dyn ReadObject> = self.objects.clone();
         for part in parts(reader, &job.entry.content) {

@@ -40,7 +40,7 @@ fn merged(parts: &[Part]) -> Vec<Part> {
 /// The specification read word by word.
 fn naive_list(parts: &[Part], objects: &mut MemoryObjects) -> ObjectId {
     let ends = |id: &[u8], count: usize| {
-        count == 512 || u32::from_le_bytes(id[..4].try_into().unwrap()) % 64 == 0
+        count == 512 || count > 1 && u32::from_le_bytes(id[..4].try_into().unwrap()) % 64 == 0
     };
     let mut level = Vec::new();
     let mut write = |node: ListNode| {

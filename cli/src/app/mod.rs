@@ -1,0 +1,9 @@
+//! From what was asked to what the engine needs. Prints nothing.
+
+pub(crate) mod open;
+pub(crate) mod passphrase;
+pub(crate) mod runtime;
+pub(crate) mod settings;
+pub(crate) mod snapshot_name;
+pub(crate) mod source;
+pub(crate) mod units;

@@ -1,0 +1,82 @@
+//! `esker init`
+
+use super::Surroundings;
+use crate::Outcome;
+use crate::app::open::{self, Made};
+use crate::error::CommandError;
+
+/// Make a repository, and print its recovery sheet
+///
+/// The place must be empty or new. Without --key-file the repository opens with a passphrase: ESKER_PASSWORD,
+/// ESKER_PASSWORD_FILE, ESKER_PASSWORD_COMMAND, or asked for twice on the terminal. With --key-file FILE the file is made
+/// (readable by you alone) and is the key; an existing key file is used and never overwritten.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {}
+
+pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
+    let made = open::make(around.settings, around.engine, around.ui)?;
+    let repository = &made.opened.repository;
+    if around.ui.is_json() {
+        around.ui.json(&serde_json::json!({
+            "repository": made.opened.url,
+            "id": repository.id(),
+            "created": repository.config().created,
+            "key": repository.slot(),
+            "kind": if made.key_file.is_some() { "key-file" } else { "passphrase" },
+            "key_file": made.key_file.as_ref().map(|path| path.display().to_string()),
+        }))?;
+        return Ok(Outcome::Done);
+    }
+    for line in recovery_sheet(&made) {
+        around.ui.line(&line)?;
+    }
+    around.ui.note("");
+    around
+        .ui
+        .note("Print this sheet, or keep it where this machine's loss does not take it along.");
+    around.ui.note(&format!(
+        "Now: `esker backup --repo {} FOLDER`",
+        made.opened.url
+    ));
+    Ok(Outcome::Done)
+}
+
+/// What somebody needs who has lost everything else.
+fn recovery_sheet(made: &Made) -> Vec<String> {
+    let repository = &made.opened.repository;
+    let place = std::path::absolute(&made.opened.url)
+        .ok()
+        .filter(|_| !made.opened.url.contains("://"))
+        .map_or_else(
+            || made.opened.url.clone(),
+            |path| path.display().to_string(),
+        );
+    let (key, needed) = match &made.key_file {
+        Some(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            (
+                format!("key file `{}`", path.display()),
+                format!(
+                    "a copy of `{}`, kept elsewhere: without it nothing can be read",
+                    path.display()
+                ),
+            )
+        }
+        None => (
+            "passphrase".into(),
+            "the passphrase: without it nothing can be read, and nobody can find it out".into(),
+        ),
+    };
+    vec![
+        "ESKER RECOVERY SHEET".into(),
+        format!("  repository     {place}"),
+        format!("  repository id  {}", repository.id()),
+        format!("  made           {}", repository.config().created),
+        format!("  key            {} ({key})", repository.slot()),
+        "To restore without this machine you need".into(),
+        "  1. the program `esker`, version 0.1 or later".into(),
+        "  2. the repository, or a copy of its folder".into(),
+        format!("  3. {needed}"),
+        format!("  4. `esker restore latest --repo {place} --to FOLDER`"),
+    ]
+}

@@ -1,0 +1,202 @@
+//! What a person is told when a command fails: what failed, why, and what to type next.
+
+use esker_engine::Error;
+use esker_engine::format::config::ConfigError;
+use esker_engine::problem::ErrorKind;
+use esker_engine::repo::RepoError;
+use esker_engine::source::SourceError;
+use esker_engine::store::StoreError;
+
+/// Why a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// It could not do what was asked.
+    Failed,
+    /// What was asked makes no sense.
+    Usage,
+    /// Somebody stopped it.
+    Interrupted,
+    /// Nobody reads the output any more, as after `| head`.
+    NobodyReads,
+}
+
+/// A failed command: the three parts of its message, and the exit code.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl CommandError {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Something could not be done.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// The command line makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Somebody pressed Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted")
+    }
+
+    /// The engine could not do `what`.
+    pub(crate) fn engine(what: impl Into<String>, error: impl Into<Error>) -> Self {
+        let error = error.into();
+        if let Error::Output(source) = &error {
+            return Self::output(source);
+        }
+        if error.kind() == ErrorKind::Cancelled {
+            return Self::interrupted();
+        }
+        let failed = Self::failed(what).caused_by(&error);
+        match hint(&error) {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+    }
+
+    /// The standard output cannot be written.
+    pub(crate) fn output(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::NobodyReads, "nobody reads the output");
+        }
+        Self::failed("cannot write to the standard output").caused_by(error)
+    }
+
+    /// Adds an error and all that it has for causes.
+    pub(crate) fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat their source in their own text.
+            if self.causes.last().is_none_or(|last| !last.contains(&text)) {
+                self.causes.push(text);
+            }
+            cause = error.source();
+        }
+        self
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// True where nobody wants to read of it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.exit == Exit::NobodyReads
+    }
+
+    /// True where somebody stopped the command.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.exit == Exit::Interrupted
+    }
+
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.exit {
+            Exit::NobodyReads => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// What failed, its causes and hints.
+    pub(crate) fn parts(&self) -> (&str, &[String], &[String]) {
+        (&self.message, &self.causes, &self.hints)
+    }
+}
+
+/// What to type next. Errors whose hint depends on the command are given theirs there.
+fn hint(error: &Error) -> Option<String> {
+    let text = match error {
+        Error::Repo(RepoError::Config {
+            source: ConfigError::Version { .. } | ConfigError::Feature { .. },
+            ..
+        }) => newer_version(),
+        Error::Repo(RepoError::NotARepository { place }) => {
+            format!("make one with `esker init --repo {place}`, or check the address")
+        }
+        Error::Repo(RepoError::Exists { place }) => {
+            format!("it can be used as it is: `esker snapshots --repo {place}`")
+        }
+        Error::Repo(RepoError::NotEmpty { place, .. }) => format!(
+            "name an empty or new folder: `esker init --repo {}/esker`",
+            place.trim_end_matches('/')
+        ),
+        Error::Repo(RepoError::NoSuchSnapshot { .. }) => {
+            "list the snapshots with `esker snapshots`".into()
+        }
+        Error::Repo(RepoError::Fenced { .. }) => "run the same command again".into(),
+        Error::Repo(RepoError::Client(_)) => {
+            "name another folder with `--cache-dir DIR`, or do without: `--no-cache`".into()
+        }
+        Error::NoSuchPath { snapshot, .. } => {
+            format!("list what is there with `esker ls {snapshot}`")
+        }
+        Error::Store(StoreError::Url { .. })
+        | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
+            "a repository is a folder, as in `--repo /backups/esker`".into()
+        }
+        Error::Source(SourceError::Unreadable { .. }) => {
+            "check that the path exists and that you may read it".into()
+        }
+        error => return hint_of_kind(error.kind()).map(Into::into),
+    };
+    Some(text)
+}
+
+fn newer_version() -> String {
+    format!(
+        "a newer Esker is needed; this one is {}: see `esker --version`",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn hint_of_kind(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Full => Some("make room there and run the same command again; see `df -h`"),
+        ErrorKind::Corrupt => Some("find out what is damaged with `esker check --read-data`"),
+        ErrorKind::Unsupported => Some("a newer Esker is needed; see `esker --version`"),
+        ErrorKind::Internal => Some("this is a mistake in Esker; `--log-level debug` shows more"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_listed_once_and_codes_follow_the_kind() {
+        let io = std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left");
+        let error = CommandError::engine("cannot back up `/x`", Error::Temporary(io));
+        let (message, causes, hints) = error.parts();
+        assert_eq!(message, "cannot back up `/x`");
+        assert_eq!(causes, ["a temporary file cannot be used", "no space left"]);
+        assert!(hints[0].contains("df -h"));
+        assert_eq!(error.exit_code(), 1);
+        assert_eq!(CommandError::engine("x", Error::Cancelled).exit_code(), 130);
+        assert_eq!(CommandError::usage("x").exit_code(), 2);
+        let closed = Error::Output(std::io::ErrorKind::BrokenPipe.into());
+        let closed = CommandError::engine("x", closed);
+        assert!(closed.is_quiet() && closed.exit_code() == 0);
+    }
+}
