@@ -2,6 +2,7 @@
 
 mod format_compat;
 mod cancel;
+mod cli;
 mod crash;
 mod damage;
 mod fenced;

@@ -71,9 +71,12 @@ pub(super) fn check(
         damage.note(&name, "missing", "the pack is gone");
     }
     named_packs(history, &listed, &indexed, damage);
+    let named: HashSet<PackId> = commits(history)
+        .flat_map(|snapshot| snapshot.commit.packs.iter().copied())
+        .collect();
     report.unreferenced_packs = listed
         .keys()
-        .filter(|id| !indexed.contains_key(*id))
+        .filter(|id| !indexed.contains_key(*id) && !named.contains(*id))
         .count() as u64;
     report.packs = listed.len() as u64;
     ctx.monitor.expect(Counter::PacksChecked, report.packs);
@@ -104,8 +107,13 @@ pub(super) fn check(
             Some(frame) => damage.frames.insert((pack, frame)),
             None => damage.packs.insert(pack),
         };
-        // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
-        if indexed.contains_key(&pack) || kind != "truncated" {
+        if indexed.contains_key(&pack) {
+            damage.note(&name, kind, &what);
+        } else if named.contains(&pack) {
+            damage.note(&name, "damaged", &what);
+            damage.unknown.insert(name);
+        } else if kind != "truncated" {
+            // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
             damage.note(&name, kind, &what);
         }
     }
@@ -220,11 +228,7 @@ fn named_packs(
     indexed: &BTreeMap<PackId, Arc<PackInfo>>,
     damage: &mut Damage,
 ) {
-    let commits = history
-        .snapshots
-        .iter()
-        .filter(|snapshot| !snapshot.forgotten);
-    for id in commits.flat_map(|snapshot| &snapshot.commit.packs) {
+    for id in commits(history).flat_map(|snapshot| &snapshot.commit.packs) {
         if !listed.contains_key(id) && !indexed.contains_key(id) {
             // Its kind is not known any more: a session's only pack is a mixed one.
             let name = ObjectName::Pack {
@@ -234,8 +238,17 @@ fn named_packs(
             .to_string();
             damage.packs.insert(*id);
             damage.note(&name, "missing", "a pack that a commit names is gone");
+            damage.unknown.insert(name);
         }
     }
+}
+
+/// The snapshots that can be asked for.
+fn commits(history: &History) -> impl Iterator<Item = &crate::repo::Snapshot> {
+    history
+        .snapshots
+        .iter()
+        .filter(|snapshot| !snapshot.forgotten)
 }
 
 struct PackCheck<'a> {
