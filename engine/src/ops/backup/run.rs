@@ -464,7 +464,12 @@ impl<'a> Run<'a> {
 
     /// What the edits would change, for a dry run, which builds no trees.
     fn foreseen(&self, edits: EditBuffer) -> Result<Statistics, Error> {
-        let mut statistics = Statistics::default();
+        let names = self.info.collections.iter();
+        let roots = names.filter_map(|name| root_of(self.parent.as_ref(), name));
+        let mut statistics = Statistics {
+            unchanged: roots.map(|root| root.entries).sum(),
+            ..Statistics::default()
+        };
         let mut sorted = edits.into_sorted()?;
         while let Some(collection) = sorted.collection() {
             let root = root_of(
@@ -483,7 +488,7 @@ impl<'a> Run<'a> {
             }
             statistics.changed += changed;
             statistics.deleted += deleted;
-            statistics.unchanged += tree.entries() - changed - deleted;
+            statistics.unchanged -= changed + deleted;
         }
         Ok(statistics)
     }
