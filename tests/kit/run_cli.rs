@@ -22,15 +22,28 @@ pub fn esker() -> &'static Path {
 fn build() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     // target/<profile>/deps/it-…
-    let profile_folder = test.ancestors().nth(2).expect("a test is in a target folder");
-    let target = profile_folder.parent().expect("a profile is in a target folder");
+    let profile_folder = test
+        .ancestors()
+        .nth(2)
+        .expect("a test is in a target folder");
+    let target = profile_folder
+        .parent()
+        .expect("a profile is in a target folder");
     let profile = match profile_folder.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--offline", "--bin", "esker", "--profile", profile])
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--bin",
+            "esker",
+            "--profile",
+            profile,
+        ])
         // With both packages the features are those of the test, and nothing but the program itself is built anew.
         .args(["--package", "esker-cli", "--package", "esker-tests"])
         .args(["--message-format", "json-render-diagnostics"])
@@ -94,9 +107,17 @@ impl Ran {
     #[track_caller]
     fn refuses(self, code: i32) -> Self {
         let ran = self.exits(code);
-        assert!(ran.err.starts_with("error: "), "no message:\n{}", ran.report());
+        assert!(
+            ran.err.starts_with("error: "),
+            "no message:\n{}",
+            ran.report()
+        );
         assert!(ran.err.contains("\nhint: "), "no hint:\n{}", ran.report());
-        assert!(ran.out.is_empty(), "an error is no result:\n{}", ran.report());
+        assert!(
+            ran.out.is_empty(),
+            "an error is no result:\n{}",
+            ran.report()
+        );
         ran
     }
 
@@ -141,7 +162,10 @@ impl Ran {
     pub fn report(&self) -> String {
         let code = self.code.map_or("a signal".into(), |code| code.to_string());
         let (out, err) = (self.text(), &self.err);
-        format!("`{}` ended with {code}\n{out}--- stderr\n{err}", self.command)
+        format!(
+            "`{}` ended with {code}\n{out}--- stderr\n{err}",
+            self.command
+        )
     }
 }
 
@@ -214,7 +238,9 @@ impl Sandbox {
         let (top, mut found) = (self.path(path), Vec::new());
         let mut waiting = vec![top.clone()];
         while let Some(folder) = waiting.pop() {
-            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries {
                 let path = entry.expect("a folder can be listed").path();
                 if path.is_dir() && !path.is_symlink() {
@@ -232,7 +258,10 @@ impl Sandbox {
     /// Packs of the repository.
     pub fn packs(&self) -> Vec<PathBuf> {
         let packs = self.files("repo/packs");
-        packs.iter().map(|name| self.path("repo/packs").join(name)).collect()
+        packs
+            .iter()
+            .map(|name| self.path("repo/packs").join(name))
+            .collect()
     }
 
     /// A command with the repository and the key file of this folder.
@@ -257,7 +286,11 @@ impl Sandbox {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        CliCommand { sandbox: self, command, input: Vec::new() }
+        CliCommand {
+            sandbox: self,
+            command,
+            input: Vec::new(),
+        }
     }
 
     /// Runs a command with the repository and the key file of this folder.
@@ -344,10 +377,16 @@ fn ran(command: &Command, output: Output, sandbox: &Sandbox) -> Ran {
         code: output.status.code(),
         out: output.stdout,
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        scrubber: Scrubber { root: sandbox.root.display().to_string() },
+        scrubber: Scrubber {
+            root: sandbox.root.display().to_string(),
+        },
     };
     let is_panic = |text: &str| text.contains("panicked at");
-    assert!(!is_panic(&ran.err) && !is_panic(&ran.text()), "{}", ran.report());
+    assert!(
+        !is_panic(&ran.err) && !is_panic(&ran.text()),
+        "{}",
+        ran.report()
+    );
     ran
 }
 
@@ -415,12 +454,18 @@ fn scrub_word(word: &str) -> String {
         return "TIME".into();
     }
     let pieces = pieces.into_iter().map(|piece| {
-        let (name, end) = piece.split_once('.').map_or((piece, ""), |(name, end)| (name, end));
-        let is_hex = name.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
+        let (name, end) = piece
+            .split_once('.')
+            .map_or((piece, ""), |(name, end)| (name, end));
+        let is_hex = name
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
         let is_ulid = name.len() == 26 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let dot = if end.is_empty() { "" } else { "." };
         match name.len() {
-            8 | 16 | 32 | 64 if is_hex && name != "00000000" => format!("ID{}{dot}{end}", name.len()),
+            8 | 16 | 32 | 64 if is_hex && name != "00000000" => {
+                format!("ID{}{dot}{end}", name.len())
+            }
             26 if is_ulid => format!("ULID{dot}{end}"),
             _ => piece.to_owned(),
         }
@@ -435,8 +480,14 @@ mod tests {
     #[test]
     fn what_differs_between_runs_is_replaced() {
         for (line, expected) in [
-            ("snapshot c5d5267f of DIR/src: 2 new", "snapshot ID8 of DIR/src: 2 new"),
-            ("1.3 KiB added in 3 objects, 0.1 s", "N SIZE added in 3 objects, N s"),
+            (
+                "snapshot c5d5267f of DIR/src: 2 new",
+                "snapshot ID8 of DIR/src: 2 new",
+            ),
+            (
+                "1.3 KiB added in 3 objects, 0.1 s",
+                "N SIZE added in 3 objects, N s",
+            ),
             ("3 B read", "3 B read"),
             ("made 2026-11-22T21:50:26.600Z.", "made TIME"),
             ("at 2026-11-22 21:50:26", "at DATE TIME"),
