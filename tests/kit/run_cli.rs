@@ -428,10 +428,23 @@ fn scrub_line(line: &str) -> String {
                 words[at + 2] = "SIZE".into();
                 "N".into()
             }
-            Some("s") if is_number && is_spaced => "N".into(),
+            Some("B") if is_number && is_spaced && word.len() > 2 => {
+                words[at + 2] = "SIZE".into();
+                "N".into()
+            }
+            Some("s" | "ms") if is_number && is_spaced => {
+                words[at + 2] = "s".into();
+                "N".into()
+            }
             _ => scrub_word(word),
         };
         words[at] = replaced;
+    }
+    // The widths of columns follow what was replaced.
+    for word in words.iter_mut().skip(1) {
+        if word.len() > 2 && word.trim().is_empty() {
+            *word = "  ".into();
+        }
     }
     words.concat()
 }
@@ -496,7 +509,8 @@ mod tests {
                 "commits/00000000-ID16-ULID",
             ),
             ("keys/ceb03fa4def359e8.copy", "keys/ID16.copy"),
-            ("two    words", "two    words"),
+            ("739 B in 44 ms, 11 B", "N SIZE in N s, 11 B"),
+            ("  two    words", "  two  words"),
         ] {
             assert_eq!(scrub_line(line), expected);
         }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Enough for a backup to be caught in the middle of it.
 fn with_many_files() -> Sandbox {
     let sandbox = Sandbox::new();
-    for number in 0..6_000 {
+    for number in 0..3_000 {
         let path = format!("src/{:02}/{number:05}", number % 60);
         sandbox.write(&path, noise(number, 3_000));
     }
