@@ -1,1 +1,1 @@
-//! To come.
+//! Are the drawings true? Reads the sources as text.

@@ -276,7 +276,43 @@ impl Objects {
     }
 
     fn lookup(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
-        Ok(self.with_index(|index| index.lookup(id.prefix()))?)
+        loop {
+            match self.with_index(|index| index.lookup(id.prefix())) {
+                Err(IndexError::Corrupt { segment, .. } | IndexError::Crypto { segment, .. }) => {
+                    self.do_without(segment)?;
+                }
+                found => return Ok(found?),
+            }
+        }
+    }
+
+    /// Puts the footers of its packs in the place of a damaged segment.
+    fn do_without(&self, segment: SegmentId) -> Result<(), RepoError> {
+        let packs = self.with_index(|index| {
+            let damaged = index.segments().iter().find(|it| it.id() == segment);
+            damaged.map(|it| it.packs().to_vec())
+        });
+        // Another thread may have met the damage first.
+        let Some(packs) = packs else { return Ok(()) };
+        tracing::warn!(%segment, "an index segment is damaged; the footers of its packs are read");
+        let mut found = Vec::new();
+        for pack in packs {
+            match self.read_pack_tail(pack.id, pack.kind, pack.length) {
+                Ok(tail) => found.push(tail),
+                Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error.into());
+                }
+                // A pack that cannot be read is damage of its own.
+                Err(_) => {}
+            }
+        }
+        self.extend_index(|index| {
+            index.drop_segment(segment);
+            for (info, objects) in found {
+                index.add_loose(Arc::new(info), &objects);
+            }
+        });
+        Ok(())
     }
 
     /// True if the object is stored in a pack that may be relied upon.

@@ -192,7 +192,11 @@ impl ChangeSink {
         let number = batch.number;
         batch.number += 1;
         batch.bytes = 0;
-        Some((std::mem::take(&mut batch.changes), std::mem::take(&mut batch.held), number))
+        Some((
+            std::mem::take(&mut batch.changes),
+            std::mem::take(&mut batch.held),
+            number,
+        ))
     }
 
     async fn send(&self, (changes, held, number): Sent) -> Result<(), SinkClosed> {

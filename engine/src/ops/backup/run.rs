@@ -201,6 +201,11 @@ impl<'a> Run<'a> {
             return Err(error);
         }
         match scanned {
+            // Asked to stop after the source had pushed its last change: the workers have dropped some of them.
+            Ok(_) if self.ctx.cancel.is_cancelled() => {
+                self.keep_progress(&workers)?;
+                Err(Error::Cancelled)
+            }
             Ok(end) => {
                 problems.extend(self.key_problems(&workers)?);
                 if self.options.dry_run {

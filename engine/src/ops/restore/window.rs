@@ -440,7 +440,10 @@ impl WindowRun<'_> {
         Ok(())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "it is one of the works of `on_threads`")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it is one of the works of `on_threads`"
+    )]
     fn verify_all(&self) -> Result<(), Error> {
         while let Some(job) = self
             .files
