@@ -27,6 +27,7 @@ pub(crate) struct CommandError {
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
+    damaged: Option<String>,
 }
 
 impl CommandError {
@@ -36,6 +37,7 @@ impl CommandError {
             message: message.into(),
             causes: Vec::new(),
             hints: Vec::new(),
+            damaged: None,
         }
     }
 
@@ -63,7 +65,8 @@ impl CommandError {
         if error.kind() == ErrorKind::Cancelled {
             return Self::interrupted();
         }
-        let failed = Self::failed(what).caused_by(&error);
+        let mut failed = Self::failed(what).caused_by(&error);
+        failed.damaged = damaged(&error);
         match hint(&error) {
             Some(hint) => failed.hint(hint),
             None => failed,
@@ -98,6 +101,11 @@ impl CommandError {
         self
     }
 
+    /// The object of the repository that is damaged, where that is the cause.
+    pub(crate) fn damaged_object(&self) -> Option<&str> {
+        self.damaged.as_deref()
+    }
+
     /// True where nobody wants to read of it.
     pub(crate) fn is_quiet(&self) -> bool {
         self.exit == Exit::NobodyReads
@@ -121,6 +129,20 @@ impl CommandError {
     /// What failed, its causes and hints.
     pub(crate) fn parts(&self) -> (&str, &[String], &[String]) {
         (&self.message, &self.causes, &self.hints)
+    }
+}
+
+fn damaged(error: &Error) -> Option<String> {
+    match error {
+        Error::Repo(RepoError::Store(StoreError::Missing { name })) => Some(name.clone()),
+        _ if error.kind() != ErrorKind::Corrupt => None,
+        Error::Repo(
+            RepoError::Config { name, .. }
+            | RepoError::Sealed { name, .. }
+            | RepoError::Unreadable { name, .. }
+            | RepoError::Store(StoreError::TooLarge { name, .. }),
+        ) => Some(name.clone()),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod open;
 pub(crate) mod passphrase;
 pub(crate) mod runtime;
+pub(crate) mod selection;
 pub(crate) mod settings;
 pub(crate) mod snapshot_name;
 pub(crate) mod source;

@@ -101,9 +101,17 @@ pub(crate) fn local_seconds(seconds: i64) -> String {
     }
 }
 
-/// The moment some days after a fixed one, for the demonstration.
-pub(crate) fn days_after(start: Timestamp, days: i64) -> Timestamp {
-    start.checked_add((days * 24).hours()).unwrap_or(start)
+/// The first of some simulated days, of which the last is yesterday.
+pub(crate) fn first_demo_day(days: u64) -> Timestamp {
+    let now = Timestamp::now();
+    now.checked_sub((days * 24).cast_signed().hours())
+        .unwrap_or(now)
+}
+
+/// A time since 1970, some hours after another.
+pub(crate) fn hours_after(start: Timestamp, hours: u64) -> Option<Duration> {
+    let time = start.checked_add(hours.cast_signed().hours()).ok()?;
+    Duration::try_from(time.as_duration()).ok()
 }
 
 #[cfg(test)]

@@ -166,6 +166,12 @@ fn tell(
             .ui
             .warning(&format!("and {further}; `--json` lists all"));
     }
+    if around.ui.is_verbose() {
+        around.ui.note(&match report.parent {
+            Some(parent) => format!("compared with snapshot {}", parent.short()),
+            None => "there was no snapshot of this source to compare with".into(),
+        });
+    }
     if around.ui.is_json() {
         return around.ui.json(&summary(report, name, elapsed));
     }

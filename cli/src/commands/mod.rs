@@ -2,10 +2,17 @@
 
 mod backup;
 mod cat;
+mod check;
 mod completions;
+mod demo;
+mod diff;
+mod forget;
 mod init;
 mod ls;
+mod marks;
+mod restore;
 mod snapshots;
+mod stats;
 mod unlock;
 
 use std::sync::Arc;
@@ -28,6 +35,15 @@ pub(crate) enum Command {
     Ls(ls::LsArgs),
     #[command(alias = "dump")]
     Cat(cat::CatArgs),
+    Diff(diff::DiffArgs),
+    Restore(restore::RestoreArgs),
+    Check(check::CheckArgs),
+    Stats(stats::StatsArgs),
+    Forget(forget::ForgetArgs),
+    Tag(marks::TagArgs),
+    Hold(marks::HoldArgs),
+    Release(marks::ReleaseArgs),
+    Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Unlock(unlock::UnlockArgs),
 }
@@ -100,6 +116,15 @@ pub(crate) fn run(
         Command::Snapshots(args) => snapshots::run(args, &around),
         Command::Ls(args) => ls::run(args, &around),
         Command::Cat(args) => cat::run(args, &around),
+        Command::Diff(args) => diff::run(args, &around),
+        Command::Restore(args) => restore::run(args, &around),
+        Command::Check(args) => check::run(args, &around),
+        Command::Stats(args) => stats::run(args, &around),
+        Command::Forget(args) => forget::run(args, &around),
+        Command::Tag(args) => marks::tag(args, &around),
+        Command::Hold(args) => marks::hold(args, &around),
+        Command::Release(args) => marks::release(args, &around),
+        Command::Demo(args) => demo::run(args, &around),
         Command::Completions(args) => completions::run(args, &around),
         Command::Unlock(args) => unlock::run(args, &around),
     }

@@ -118,3 +118,6 @@ pub fn apply(repository: &Repository, plan: &ForgetPlan, ctx: &RunContext) -> Re
     }
     Ok(repository.mark(MarkAction::Forget, &slots, None, ctx)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,6 +172,7 @@ impl Contents {
             prefix,
             depth,
             entries: None,
+            last: None,
             ready: None,
         };
         // Nothing below the top is an empty snapshot; nothing below another path is a mistake.
@@ -279,6 +280,8 @@ pub struct Listing {
     prefix: Vec<u8>,
     depth: Depth,
     entries: Option<Entries>,
+    /// What one level showed last: what is below it is passed over.
+    last: Option<Bytes>,
     ready: Option<Located>,
 }
 
@@ -344,14 +347,16 @@ impl Listing {
                 }
                 Seen::Below(end) => {
                     let child = key.slice(..end);
+                    if self.last.as_ref() == Some(&child) {
+                        self.skip_below(&collection, &child);
+                        continue;
+                    }
+                    self.last = Some(child.clone());
                     let entry = if end == key.len() {
                         entry
                     } else {
                         Entry::new(EntryKind::Directory)
                     };
-                    if entry.kind == EntryKind::Directory {
-                        self.skip_below(&collection, &child);
-                    }
                     return Ok(Some(self.located(&collection, child, entry)));
                 }
             }
@@ -361,6 +366,7 @@ impl Listing {
     fn next_collection(&mut self) {
         self.collections.pop_front();
         self.entries = None;
+        self.last = None;
     }
 
     /// Goes on behind everything below a child: keys below it continue with a zero byte.
@@ -394,3 +400,6 @@ impl Iterator for Listing {
         next.transpose()
     }
 }
+
+#[cfg(test)]
+mod tests;

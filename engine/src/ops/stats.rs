@@ -1,11 +1,11 @@
-//! How much a repository holds, from the store's listing and what the commits say of themselves.
+//! How much a repository holds, from the store's listing, the index, and what the commits say of themselves.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::Error;
 use crate::format::name::ObjectName;
 use crate::format::pack::PackKind;
-use crate::repo::Repository;
+use crate::repo::{CacheSizes, Objects, Repository};
 
 /// Stored objects of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -69,16 +69,20 @@ fn kind_name(name: &ObjectName) -> &'static str {
     }
 }
 
-/// Counts what a repository holds. Nothing is read but commits and marks.
+/// Counts what a repository holds. Nothing is read but commits, marks and the directories of the index.
 pub fn stats(repository: &Repository) -> Result<Stats, Error> {
     let history = repository.history()?;
     let mut stats = Stats::default();
+    let objects = Objects::load(repository, CacheSizes::default())?;
+    (stats.objects, stats.raw_bytes) = objects.with_index(|index| {
+        let frames = index.packs().flat_map(|pack| &pack.frames);
+        let raw_bytes = frames.map(|frame| u64::from(frame.raw_len)).sum();
+        (index.object_count(), raw_bytes)
+    });
     let mut listed_by_commits = HashSet::new();
     for snapshot in &history.snapshots {
         let commit = &snapshot.commit;
         listed_by_commits.extend(commit.packs.iter().copied());
-        stats.raw_bytes += commit.statistics.new_bytes;
-        stats.objects += commit.statistics.new_objects;
         if commit.checkpoint {
             continue;
         }
