@@ -299,11 +299,8 @@ impl Objects {
         for pack in packs {
             match self.read_pack_tail(pack.id, pack.kind, pack.length) {
                 Ok(tail) => found.push(tail),
-                Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error.into());
-                }
                 // A pack that cannot be read is damage of its own.
-                Err(_) => {}
+                Err(error) => self.only_damage(&pack, error)?,
             }
         }
         self.extend_index(|index| {
@@ -331,13 +328,26 @@ impl Objects {
             match self.is_listed(&place, id) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error.into());
-                }
-                Err(_) => {}
+                Err(error) => self.only_damage(&place.pack, error)?,
             }
         }
         Ok(false)
+    }
+
+    /// Passes over what is wrong with a pack, and hands back that the store does not answer.
+    fn only_damage(&self, pack: &PackInfo, error: RepoError) -> Result<(), RepoError> {
+        match error {
+            RepoError::Store(error) if error.kind() != ErrorKind::NotFound => {
+                // Stores refuse ranges beyond the end of a truncated pack, each in words of its own.
+                let (id, kind) = (pack.id, pack.kind);
+                let name = ObjectName::Pack { id, kind }.to_string();
+                match self.store.length(&name) {
+                    Ok(length) if length != pack.length => Ok(()),
+                    _ => Err(error.into()),
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// True if the footer of the pack lists the object at this place.
@@ -345,6 +355,28 @@ impl Objects {
         let objects = self.footer(&place.pack)?;
         let frame = objects.get(place.frame as usize);
         Ok(frame.and_then(|frame| frame.get(place.place as usize)) == Some(&id.to_short()))
+    }
+
+    /// True if the object can be read from a pack that may be relied upon, and is right.
+    pub fn holds(
+        &self,
+        class: Class,
+        id: &ObjectId,
+        condemned: &dyn Fn(&PackId) -> bool,
+    ) -> Result<bool, RepoError> {
+        for place in self.lookup(id)? {
+            if condemned(&place.pack.id) {
+                continue;
+            }
+            match self.frame(&place) {
+                Ok(frame) if self.verified(&frame, place.place, class, id).is_some() => {
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(error) => self.only_damage(&place.pack, error)?,
+            }
+        }
+        Ok(false)
     }
 
     /// All places where an object may be. Where there is none the footers of unlisted packs are read, once.
