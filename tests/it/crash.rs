@@ -49,18 +49,19 @@ fn small_source() -> MemorySource {
         let item = Item::document(words(number, 200));
         source.put("issues", format!("issue/{number:03}"), item);
     }
-    source.put("files", "a file", Item::file(noise(1, 100_000)));
+    source.put("files", "a file", Item::file(noise(1, 40_000)));
     source
 }
 
-/// More than one batch of changes, so that a checkpoint comes between them.
+/// More than one batch of changes, so that a checkpoint comes between them: a large hole ends the first one.
 fn change_much(source: &MemorySource) {
-    for number in 0..560 {
+    for number in 0..20 {
         let item = Item::document(words(number + 1_000, 70));
-        source.put("issues", format!("issue/{number:03}"), item);
+        source.put("issues", format!("issue/{:03}", number * 2), item);
     }
+    source.put("files", "a big hole", Item::file(vec![0; 2 << 20]));
     source.remove("files", "a file");
-    source.put("files", "another file", Item::file(noise(2, 50_000)));
+    source.put("files", "another file", Item::file(noise(2, 10_000)));
 }
 
 fn with_checkpoints() -> BackupOptions {

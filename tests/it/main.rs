@@ -1,5 +1,6 @@
 //! Tests that cross rooms, in one binary.
 
+mod format_compat;
 mod cancel;
 mod crash;
 mod damage;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 pub use esker_engine::testing::{
     Call, CancelAfter, Fault, FaultyStore, Item, Key, MemorySource, Model, Operation, TempRepo,
-    TickingClock, Trouble, Volatile, noise, read_snapshot, runtime, small_options, words,
+    TickingClock, Trouble, Volatile, noise, read_one, read_snapshot, runtime, small_options, words,
 };
 
 use esker_engine::format::commit::StoredRoot;

@@ -19,6 +19,8 @@ use crate::source::{
 /// Zeros of a file that make a whole block of this size are handed over as a hole.
 const BLOCK: usize = /* 64 KiB */ 64 * 1024;
 
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
 /// What is wrong with one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
@@ -348,7 +350,7 @@ impl ItemReader {
     fn run(&self, is_hole: bool) -> usize {
         let blocks = self.rest.chunks(BLOCK);
         let same = |block: &&[u8]| {
-            (self.holes && block.len() == BLOCK && block.iter().all(|&byte| byte == 0)) == is_hole
+            (self.holes && block.len() == BLOCK && **block == ZEROS) == is_hole
         };
         blocks.take_while(same).map(<[u8]>::len).sum()
     }

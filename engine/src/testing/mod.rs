@@ -10,6 +10,6 @@ pub mod source_suite;
 
 pub use faulty::{Call, Fault, FaultyStore, Operation};
 pub use memory_source::{MemorySource, Trouble, Volatile};
-pub use model::{Item, Key, Model, noise, read_snapshot, words};
+pub use model::{Item, Key, Model, noise, read_one, read_snapshot, words};
 pub use monitor::{CancelAfter, TickingClock};
 pub use repository::{TempRepo, runtime, small_options};

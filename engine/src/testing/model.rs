@@ -111,6 +111,22 @@ pub fn read_snapshot(reader: Arc<dyn ReadObject>, commit: &Commit) -> Result<Mod
     Ok(model)
 }
 
+/// Reads one object of a snapshot; `None` where it has no such key.
+///
+/// # Errors
+/// What cannot be read, or contradicts itself.
+pub fn read_one(
+    reader: &Arc<dyn ReadObject>,
+    commit: &Commit,
+    (collection, key): &Key,
+) -> Result<Option<Item>, Error> {
+    let trees = SnapshotTrees::new(Arc::clone(reader), commit);
+    match trees.get(collection, key)? {
+        Some(entry) => read_item(reader, key, &entry).map(Some),
+        None => Ok(None),
+    }
+}
+
 fn read_item(reader: &Arc<dyn ReadObject>, key: &[u8], entry: &Entry) -> Result<Item, Error> {
     let mut content = match &entry.content {
         Content::Inline(bytes) => bytes.to_vec(),
