@@ -1,10 +1,10 @@
 //! Tests that cross rooms, in one binary.
 
-mod format_compat;
 mod cancel;
 mod crash;
 mod damage;
 mod fenced;
+mod format_compat;
 mod hostile;
 mod memory;
 mod roundtrip;

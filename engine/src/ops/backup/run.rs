@@ -200,6 +200,11 @@ impl<'a> Run<'a> {
         if let Some(error) = workers.take_failure() {
             return Err(error);
         }
+        // Workers pass over what waits when somebody asks to stop, also where the scan had ended before.
+        let scanned = match scanned {
+            Ok(_) if self.ctx.cancel.is_cancelled() => Err(SourceError::Cancelled),
+            scanned => scanned,
+        };
         match scanned {
             Ok(end) => {
                 problems.extend(self.key_problems(&workers)?);
@@ -220,28 +225,20 @@ impl<'a> Run<'a> {
     fn scan(&self, sink: &ChangeSink, workers: &Workers) -> Result<ScanEnd, SourceError> {
         let base = self.base();
         let runtime = self.repository.store().runtime();
-        runtime
-            .block_on(async {
-                let scan = async {
-                    let end = self
-                        .source
-                        .scan(base.as_ref(), self.options.mode, sink, self.ctx)
-                        .await?;
-                    sink.flush().await?;
-                    Ok(end)
-                };
-                tokio::select! {
-                    end = scan => end,
-                    () = workers.alarm.notified() => Err(SourceError::Cancelled),
-                }
-            })
-            .and_then(|end| {
-                if self.ctx.cancel.is_cancelled() {
-                    Err(SourceError::Cancelled)
-                } else {
-                    Ok(end)
-                }
-            })
+        runtime.block_on(async {
+            let scan = async {
+                let end = self
+                    .source
+                    .scan(base.as_ref(), self.options.mode, sink, self.ctx)
+                    .await?;
+                sink.flush().await?;
+                Ok(end)
+            };
+            tokio::select! {
+                end = scan => end,
+                () = workers.alarm.notified() => Err(SourceError::Cancelled),
+            }
+        })
     }
 
     /// The problems of the workers; those whose entry stays as the base has it say so.
