@@ -78,7 +78,9 @@ impl CommandError {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::new(Exit::NobodyReads, "nobody reads the output");
         }
-        Self::failed("cannot write to the standard output").caused_by(error)
+        Self::failed("cannot write to the standard output")
+            .caused_by(error)
+            .hint("send it elsewhere, or make room: see `df -h`")
     }
 
     /// Adds an error and all that it has for causes.
