@@ -20,7 +20,7 @@ use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
 use crate::problem::{ErrorKind, Problem};
 use crate::repo::{
-    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Repository, Session, Snapshot,
+    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot,
 };
 use crate::source::{
     Base, ChangeSink, Completeness, CompletenessState, ScanEnd, Source, SourceError, SourceInfo,
@@ -34,7 +34,7 @@ use crate::tree::{Edit, Root, Tree, TreeError, TreeParams, diff, edit};
 pub(super) enum UseParent {
     /// Yes.
     Newest,
-    /// No: it cannot be read.
+    /// No: it cannot be read. Then objects are read before they are relied upon.
     None,
 }
 
@@ -97,6 +97,10 @@ impl<'a> Run<'a> {
         let sequence = sequence.max(repository.client().remembered().sequence);
         let others = heads.iter().filter(|(writer, _)| **writer != own);
         let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
+        let proof = match parent {
+            UseParent::Newest => Proof::Footer,
+            UseParent::None => Proof::Content,
+        };
         let parent = match parent {
             UseParent::Newest => history.parent(&info.kind, &info.identity).cloned(),
             UseParent::None => None,
@@ -108,6 +112,7 @@ impl<'a> Run<'a> {
             Arc::clone(&session),
             plan.writer,
             keep,
+            proof,
         ));
         let roots = info
             .collections
@@ -201,6 +206,11 @@ impl<'a> Run<'a> {
             return Err(error);
         }
         match scanned {
+            // Asked to stop after the source had pushed its last change: the workers have dropped some of them.
+            Ok(_) if self.ctx.cancel.is_cancelled() => {
+                self.keep_progress(&workers)?;
+                Err(Error::Cancelled)
+            }
             Ok(end) => {
                 problems.extend(self.key_problems(&workers)?);
                 if self.options.dry_run {
@@ -220,28 +230,20 @@ impl<'a> Run<'a> {
     fn scan(&self, sink: &ChangeSink, workers: &Workers) -> Result<ScanEnd, SourceError> {
         let base = self.base();
         let runtime = self.repository.store().runtime();
-        runtime
-            .block_on(async {
-                let scan = async {
-                    let end = self
-                        .source
-                        .scan(base.as_ref(), self.options.mode, sink, self.ctx)
-                        .await?;
-                    sink.flush().await?;
-                    Ok(end)
-                };
-                tokio::select! {
-                    end = scan => end,
-                    () = workers.alarm.notified() => Err(SourceError::Cancelled),
-                }
-            })
-            .and_then(|end| {
-                if self.ctx.cancel.is_cancelled() {
-                    Err(SourceError::Cancelled)
-                } else {
-                    Ok(end)
-                }
-            })
+        runtime.block_on(async {
+            let scan = async {
+                let end = self
+                    .source
+                    .scan(base.as_ref(), self.options.mode, sink, self.ctx)
+                    .await?;
+                sink.flush().await?;
+                Ok(end)
+            };
+            tokio::select! {
+                end = scan => end,
+                () = workers.alarm.notified() => Err(SourceError::Cancelled),
+            }
+        })
     }
 
     /// The problems of the workers; those whose entry stays as the base has it say so.

@@ -1,6 +1,6 @@
 //! Packs against the listing, the index and their own footers; with `read_data` every byte of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{CheckOptions, CheckReport, Damage, Finding, chain};
@@ -70,10 +70,8 @@ pub(super) fn check(
         damage.packs.insert(pack.id);
         damage.note(&name, "missing", "the pack is gone");
     }
-    named_packs(history, &listed, &indexed, damage);
-    let named: HashSet<PackId> = commits(history)
-        .flat_map(|snapshot| snapshot.commit.packs.iter().copied())
-        .collect();
+    let named = named_packs(history);
+    lost_packs(&named, &listed, &indexed, damage);
     report.unreferenced_packs = listed
         .keys()
         .filter(|id| !indexed.contains_key(*id) && !named.contains(*id))
@@ -221,14 +219,26 @@ fn segments(
     Ok(())
 }
 
-/// Packs that commits say they wrote. A collector may have rewritten them, so only what the index lacks too is told here.
-fn named_packs(
-    history: &History,
+/// Packs that commits say they wrote.
+fn named_packs(history: &History) -> BTreeSet<PackId> {
+    let commits = history
+        .snapshots
+        .iter()
+        .filter(|snapshot| !snapshot.forgotten);
+    commits
+        .flat_map(|snapshot| &snapshot.commit.packs)
+        .copied()
+        .collect()
+}
+
+/// Notes named packs that are gone. A collector may have rewritten them, so only what the index lacks too is told here.
+fn lost_packs(
+    named: &BTreeSet<PackId>,
     listed: &BTreeMap<PackId, Listed>,
     indexed: &BTreeMap<PackId, Arc<PackInfo>>,
     damage: &mut Damage,
 ) {
-    for id in commits(history).flat_map(|snapshot| &snapshot.commit.packs) {
+    for id in named {
         if !listed.contains_key(id) && !indexed.contains_key(id) {
             // Its kind is not known any more: a session's only pack is a mixed one.
             let name = ObjectName::Pack {
@@ -241,14 +251,6 @@ fn named_packs(
             damage.unknown.insert(name);
         }
     }
-}
-
-/// The snapshots that can be asked for.
-fn commits(history: &History) -> impl Iterator<Item = &crate::repo::Snapshot> {
-    history
-        .snapshots
-        .iter()
-        .filter(|snapshot| !snapshot.forgotten)
 }
 
 struct PackCheck<'a> {
