@@ -226,10 +226,32 @@ fn sources_that_cannot_be_read() {
     hint: for the folder of that name: `esker backup ./word`
     --- exit 1
     ");
-    assert_snapshot!(back_up("kind:x").fails().screen(), @"");
-    assert_snapshot!(back_up("").misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["backup"]).misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["backup", "--files-from", "missing"]).fails().screen(), @"");
+    assert_snapshot!(back_up("kind:x").fails().screen(), @"
+    --- stderr
+    error: sources of the kind `kind` are not known
+    hint: this version knows `files:PATH`; a path with a colon is written `./kind:x`
+    --- exit 1
+    ");
+    assert_snapshot!(back_up("").misused().screen(), @"
+    --- stderr
+    error: a source has no name
+    hint: name a folder: `esker backup /srv/share`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["backup"]).misused().screen(), @"
+    --- stderr
+    error: nothing to back up was named
+    hint: name a folder: `esker backup /srv/share`, or `--stdin`, or `--files-from FILE`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["backup", "--files-from", "missing"]).fails().screen(), @"
+    --- stderr
+    error: cannot back up what was named
+    caused by: cannot read `missing`
+    caused by: No such file or directory (os error 2)
+    hint: check that it exists and that you may read it: `ls -ld missing`
+    --- exit 1
+    ");
     assert_eq!(
         sandbox.esker(["snapshots", "--json"]).json(),
         serde_json::json!([])

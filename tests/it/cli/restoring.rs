@@ -159,9 +159,15 @@ fn targets_that_cannot_be() {
     --- stderr
     error: cannot restore snapshot ID8 to `missing/out.tar.zst`
     caused by: cannot open the target folder `missing/out.tar.zst`
-    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmpl8hayL"
+    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmp5phPlm"
     hint: name a new folder, or one that you may write to: `--to DIR`
     --- exit 1
     "#);
-    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", ""]).exits(2).screen(), @"");
+    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", ""]).exits(2).screen(), @"
+    --- stderr
+    error: a value is required for '--to <DIR>' but none was supplied
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
 }
