@@ -242,7 +242,24 @@ fn a_healthy_repository_passes_its_check() {
 #[test]
 fn stats_tell_what_is_stored() {
     let sandbox = Sandbox::with_snapshot();
-    assert_snapshot!(sandbox.esker(["stats"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["stats"]).screen(), @"
+    stored  N SIZE
+    raw  N SIZE in 1 different object, before compression (N : 1)
+    packs  1
+    pending  0 B of packs that no snapshot lists
+    snapshots  1, and 0 forgotten
+
+    source  snapshots  entries  added  newest
+    DIR/src  1  5  N SIZE  DATE TIME
+
+    kind  objects  bytes
+    commits  1  N SIZE
+    config  2  N SIZE
+    keys  2  N SIZE
+    mixed-packs  1  N SIZE
+    sessions  1  N SIZE
+    --- exit 0
+    ");
 }
 
 #[test]

@@ -74,7 +74,10 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
     let sandbox = with_days(2);
     let listed = sandbox.esker(["snapshots", "--json"]).json();
     let first = listed[0]["id"].as_str().unwrap();
-    assert_snapshot!(sandbox.esker(["hold", first, "--reason", "court case 7"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["hold", first, "--reason", "court case 7"]).screen(), @"
+    snapshot ID8: no tags; held: court case 7
+    --- exit 0
+    ");
     assert_snapshot!(sandbox.esker(["forget", first]).fails().screen(), @"
     --- stderr
     error: snapshot ID8 is held: court case 7: nothing was forgotten
@@ -94,7 +97,10 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
     ID8  DATE TIME  DIR/src  5  N SIZE  complete
     --- exit 0
     ");
-    assert_snapshot!(sandbox.esker(["release", first]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["release", first]).screen(), @"
+    snapshot ID8: no tags; not held
+    --- exit 0
+    ");
     assert_snapshot!(sandbox.esker(["forget", first]).screen(), @"
             id  time  source  why
     forget  ID8  DATE TIME  DIR/src
@@ -108,8 +114,14 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
 #[test]
 fn tags_come_and_go() {
     let sandbox = with_days(1);
-    assert_snapshot!(sandbox.esker(["tag", "latest", "monthly", "--add", "keep"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["tag", "latest", "--remove", "monthly"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["tag", "latest", "monthly", "--add", "keep"]).screen(), @"
+    snapshot ID8: tags keep, monthly; not held
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.esker(["tag", "latest", "--remove", "monthly"]).screen(), @"
+    snapshot ID8: tags keep; not held
+    --- exit 0
+    ");
     assert_snapshot!(sandbox.esker(["tag", "latest", ""]).misused().screen(), @"
     --- stderr
     error: `` is no tag
