@@ -1,5 +1,7 @@
 //! The first hour with Esker: every command on a healthy repository.
 
+use std::os::unix::fs::PermissionsExt;
+
 use esker_tests::run_cli::Sandbox;
 use insta::assert_snapshot;
 
@@ -23,7 +25,6 @@ fn init_prints_a_recovery_sheet() {
     Now: `esker backup --repo repo FOLDER`
     --- exit 0
     ");
-    use std::os::unix::fs::PermissionsExt;
     let key = std::fs::metadata(sandbox.path("key")).unwrap();
     assert_eq!(key.permissions().mode() & 0o7777, 0o600);
 }

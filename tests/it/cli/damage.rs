@@ -1,7 +1,7 @@
 //! Damaged and hostile bytes in the repository: messages, never a panic, and what is whole comes back.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use esker_tests::noise;
 use esker_tests::run_cli::Sandbox;
@@ -19,7 +19,7 @@ fn two_snapshots() -> (Sandbox, PathBuf) {
     (sandbox, pack)
 }
 
-fn name_in_repository(sandbox: &Sandbox, path: &PathBuf) -> String {
+fn name_in_repository(sandbox: &Sandbox, path: &Path) -> String {
     path.strip_prefix(sandbox.path("repo"))
         .unwrap()
         .display()

@@ -16,6 +16,7 @@ fn mount(args: &[&str]) -> bool {
 }
 
 impl SmallDisk {
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests should know")]
     fn mount(path: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&path).unwrap();
         let options = format!("size={size}");

@@ -111,6 +111,7 @@ fn what_is_there_is_kept_or_replaced_as_asked() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know")]
 fn an_archive_is_read_by_tar() {
     let sandbox = Sandbox::with_snapshot();
     assert_snapshot!(sandbox.esker(["restore", "latest", "--to", "out.tar.zst"]).screen(), @"
