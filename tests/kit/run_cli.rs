@@ -455,6 +455,9 @@ fn scrub_word(word: &str) -> String {
     if let Some(name) = word.strip_suffix(':') {
         return scrub_word(name) + ":";
     }
+    if word.starts_with(".tmp") && word.len() == 10 {
+        return ".tmpNAME".into();
+    }
     let pieces: Vec<_> = word.split('-').collect();
     let is_digits = |text: &str, length: usize| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())

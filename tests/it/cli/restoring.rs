@@ -160,7 +160,7 @@ fn targets_that_cannot_be() {
     --- stderr
     error: cannot restore snapshot ID8 to `missing/out.tar.zst`
     caused by: cannot open the target folder `missing/out.tar.zst`
-    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmp5phPlm"
+    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmpNAME"
     hint: name a new folder, or one that you may write to: `--to DIR`
     --- exit 1
     "#);
