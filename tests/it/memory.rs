@@ -142,7 +142,6 @@ fn memory_child() {
     assert_eq!(report.statistics.new, DOCUMENTS + FILES);
     assert!(report.statistics.bytes_added > FILES * FILE_BYTES);
     let peak = status("VmHWM:");
-    eprintln!("{} MiB at most", peak / MIB);
     assert!(
         peak < BUDGET + SLACK,
         "{} MiB were taken, {} MiB allowed and {} MiB of slack",
