@@ -4,6 +4,7 @@ use esker_engine::Error;
 use esker_engine::format::config::ConfigError;
 use esker_engine::problem::ErrorKind;
 use esker_engine::repo::RepoError;
+use esker_engine::sink::SinkError;
 use esker_engine::source::SourceError;
 use esker_engine::store::StoreError;
 
@@ -78,7 +79,9 @@ impl CommandError {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::new(Exit::NobodyReads, "nobody reads the output");
         }
-        Self::failed("cannot write to the standard output").caused_by(error)
+        Self::failed("cannot write to the standard output")
+            .caused_by(error)
+            .hint("send it elsewhere, or make room: see `df -h`")
     }
 
     /// Adds an error and all that it has for causes.
@@ -176,6 +179,15 @@ fn hint(error: &Error) -> Option<String> {
         Error::Store(StoreError::Url { .. })
         | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
             "a repository is a folder, as in `--repo /backups/esker`".into()
+        }
+        Error::Store(StoreError::Folder { path, .. })
+        | Error::Repo(RepoError::Store(StoreError::Folder { path, .. }))
+            if error.kind() != ErrorKind::Full =>
+        {
+            format!("a repository is a folder that you may write to; look: `ls -ld {path}`")
+        }
+        Error::Sink(SinkError::Target { .. }) if error.kind() != ErrorKind::Full => {
+            "name a new folder, or one that you may write to: `--to DIR`".into()
         }
         Error::Source(SourceError::Unreadable { .. }) => {
             "check that the path exists and that you may read it".into()

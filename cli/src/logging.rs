@@ -1,6 +1,7 @@
 //! Log lines: to the standard error or a file.
 
 use std::fs::OpenOptions;
+use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
@@ -34,7 +35,9 @@ pub(crate) fn start(settings: &Settings) -> Result<(), CommandError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(settings.colour && settings.log_file.is_none());
+        .with_ansi(
+            settings.colour && settings.log_file.is_none() && std::io::stderr().is_terminal(),
+        );
     // Only a test that runs several commands in one process comes here twice.
     let _ = match settings.log_format {
         LogFormat::Text => builder.try_init(),

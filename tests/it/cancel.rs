@@ -106,3 +106,28 @@ fn cancelling_with_many_workers_keeps_the_repository_sound() {
         assert_same(&repo.newest(), &source.model());
     }
 }
+
+#[test]
+fn cancelling_after_the_scan_has_ended_makes_no_snapshot() {
+    // All changes fit into one batch, so the source is done while the worker has hardly begun.
+    for read in [1, 10, 19] {
+        let repo = TempRepo::memory();
+        repo.create();
+        let source = issues_and_files("cancel", 0);
+        for number in 0..20 {
+            let item = Item::document(words(number, 20_000));
+            source.put("issues", format!("issue/{number:05}"), item);
+        }
+        source.cancel_after_reads(Some(read));
+        let done = repo.backup_with(&source, &small_options());
+        assert!(matches!(done, Err(Error::Cancelled)), "{done:?}");
+        assert!(
+            repo.snapshots().is_empty(),
+            "nothing that misses objects is a snapshot"
+        );
+        source.cancel_after_reads(None);
+        repo.backup(&source);
+        assert_same(&repo.newest(), &source.model());
+        repo.assert_sound();
+    }
+}

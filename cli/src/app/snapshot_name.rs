@@ -97,7 +97,11 @@ impl SnapshotName {
         let none = |cause: String| {
             CommandError::failed(format!("there is no snapshot `{}`", self.text))
                 .caused_by(&std::io::Error::other(cause))
-                .hint("list the snapshots with `esker snapshots`")
+                .hint(if history.visible().next().is_none() {
+                    "make the first one with `esker backup FOLDER`"
+                } else {
+                    "list the snapshots with `esker snapshots`"
+                })
         };
         let newest = |wanted: &dyn Fn(&Snapshot) -> bool| {
             let fitting = history.visible().filter(|it| wanted(it));

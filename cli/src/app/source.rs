@@ -67,9 +67,9 @@ pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, CommandEr
     let source = FilesSource::open(paths, options).map_err(|error| {
         let failed = CommandError::failed("cannot back up what was named").caused_by(&error);
         match error {
-            SourceError::Unreadable { .. } => {
-                failed.hint("check that it exists and that you may read it: `ls -ld PATH`")
-            }
+            SourceError::Unreadable { what, .. } => failed.hint(format!(
+                "check that it exists and that you may read it: `ls -ld {what}`"
+            )),
             _ => failed.hint("see `esker backup --help`"),
         }
     })?;
@@ -114,7 +114,7 @@ fn paths(sources: &[OsString]) -> Result<Vec<PathBuf>, CommandError> {
                 .hint("name a folder: `esker backup /srv/share`"))
         }
         Argument::Path(path) => Ok(PathBuf::from(path)),
-        Argument::Kind(kind) => Err(CommandError::usage(format!(
+        Argument::Kind(kind) => Err(CommandError::failed(format!(
             "sources of the kind `{kind}` are not known"
         ))
         .hint(format!(
@@ -124,10 +124,11 @@ fn paths(sources: &[OsString]) -> Result<Vec<PathBuf>, CommandError> {
         ))),
         Argument::Name("") => Err(CommandError::usage("a source has no name")
             .hint("name a folder: `esker backup /srv/share`")),
-        Argument::Name(name) => Err(CommandError::usage(format!("no source is called `{name}`"))
-            .hint(format!(
+        Argument::Name(name) => Err(
+            CommandError::failed(format!("no source is called `{name}`")).hint(format!(
                 "for the folder of that name: `esker backup ./{name}`"
-            ))),
+            )),
+        ),
     };
     sources.iter().map(path).collect()
 }

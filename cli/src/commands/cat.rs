@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use esker_engine::Error;
 use esker_engine::ops::ls::Contents;
 
 use super::Surroundings;
@@ -33,6 +34,14 @@ pub(super) fn run(args: &CatArgs, around: &Surroundings<'_>) -> Result<Outcome, 
     around
         .ui
         .with_out(|out| contents.cat(path, out, &ctx))
-        .map_err(|error| CommandError::engine(format!("cannot read `{}`", name.text), error))?;
+        .map_err(|error| {
+            let is_no_file = matches!(error, Error::Invalid { .. });
+            let failed = CommandError::engine(format!("cannot read `{}`", name.text), error);
+            if is_no_file {
+                failed.hint(format!("list what is there with `esker ls {}`", name.text))
+            } else {
+                failed
+            }
+        })?;
     Ok(Outcome::Done)
 }

@@ -142,6 +142,7 @@ impl Ui {
     /// Tells something beside the result.
     pub(crate) fn note(&self, text: &str) {
         if !self.is_quiet() {
+            self.keep_order();
             // Whoever closed the standard error does not want to know.
             let _ = writeln!(locked(&self.err), "{text}");
         }
@@ -149,7 +150,13 @@ impl Ui {
 
     /// Tells about trouble that does not end the command.
     pub(crate) fn warning(&self, text: &str) {
+        self.keep_order();
         let _ = writeln!(locked(&self.err), "{} {text}", self.label("warning:", "33"));
+    }
+
+    /// Sends on what was written before, where both streams go to one terminal; an error shows at the end.
+    fn keep_order(&self) {
+        let _ = locked(&self.out).flush();
     }
 
     /// Tells why the command ended.

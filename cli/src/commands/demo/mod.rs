@@ -373,7 +373,6 @@ fn lines(story: &Story, stage: &Stage) -> Vec<String> {
             format!("{:.2} s", day.seconds),
         ]);
     }
-    let entries = story.days.last().map_or(0, |day| day.entries);
     let first = story.days.first().map_or(0, |day| day.entries);
     let mut lines = vec![
         format!(

@@ -230,28 +230,20 @@ impl<'a> Run<'a> {
     fn scan(&self, sink: &ChangeSink, workers: &Workers) -> Result<ScanEnd, SourceError> {
         let base = self.base();
         let runtime = self.repository.store().runtime();
-        runtime
-            .block_on(async {
-                let scan = async {
-                    let end = self
-                        .source
-                        .scan(base.as_ref(), self.options.mode, sink, self.ctx)
-                        .await?;
-                    sink.flush().await?;
-                    Ok(end)
-                };
-                tokio::select! {
-                    end = scan => end,
-                    () = workers.alarm.notified() => Err(SourceError::Cancelled),
-                }
-            })
-            .and_then(|end| {
-                if self.ctx.cancel.is_cancelled() {
-                    Err(SourceError::Cancelled)
-                } else {
-                    Ok(end)
-                }
-            })
+        runtime.block_on(async {
+            let scan = async {
+                let end = self
+                    .source
+                    .scan(base.as_ref(), self.options.mode, sink, self.ctx)
+                    .await?;
+                sink.flush().await?;
+                Ok(end)
+            };
+            tokio::select! {
+                end = scan => end,
+                () = workers.alarm.notified() => Err(SourceError::Cancelled),
+            }
+        })
     }
 
     /// The problems of the workers; those whose entry stays as the base has it say so.
@@ -474,7 +466,12 @@ impl<'a> Run<'a> {
 
     /// What the edits would change, for a dry run, which builds no trees.
     fn foreseen(&self, edits: EditBuffer) -> Result<Statistics, Error> {
-        let mut statistics = Statistics::default();
+        let names = self.info.collections.iter();
+        let roots = names.filter_map(|name| root_of(self.parent.as_ref(), name));
+        let mut statistics = Statistics {
+            unchanged: roots.map(|root| root.entries).sum(),
+            ..Statistics::default()
+        };
         let mut sorted = edits.into_sorted()?;
         while let Some(collection) = sorted.collection() {
             let root = root_of(
@@ -493,7 +490,7 @@ impl<'a> Run<'a> {
             }
             statistics.changed += changed;
             statistics.deleted += deleted;
-            statistics.unchanged += tree.entries() - changed - deleted;
+            statistics.unchanged -= changed + deleted;
         }
         Ok(statistics)
     }

@@ -74,7 +74,7 @@ pub(super) fn check(
     lost_packs(&named, &listed, &indexed, damage);
     report.unreferenced_packs = listed
         .keys()
-        .filter(|id| !indexed.contains_key(*id))
+        .filter(|id| !indexed.contains_key(*id) && !named.contains(*id))
         .count() as u64;
     report.packs = listed.len() as u64;
     ctx.monitor.expect(Counter::PacksChecked, report.packs);
@@ -105,8 +105,13 @@ pub(super) fn check(
             Some(frame) => damage.frames.insert((pack, frame)),
             None => damage.packs.insert(pack),
         };
-        // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
-        if indexed.contains_key(&pack) || named.contains(&pack) || kind != "truncated" {
+        if indexed.contains_key(&pack) {
+            damage.note(&name, kind, &what);
+        } else if named.contains(&pack) {
+            damage.note(&name, "damaged", &what);
+            damage.unknown.insert(name);
+        } else if kind != "truncated" {
+            // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
             damage.note(&name, kind, &what);
         }
     }
@@ -243,6 +248,7 @@ fn lost_packs(
             .to_string();
             damage.packs.insert(*id);
             damage.note(&name, "missing", "a pack that a commit names is gone");
+            damage.unknown.insert(name);
         }
     }
 }
