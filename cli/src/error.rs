@@ -179,6 +179,10 @@ fn hint(error: &Error) -> Option<String> {
         | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
             "a repository is a folder, as in `--repo /backups/esker`".into()
         }
+        Error::Store(StoreError::Missing { .. })
+        | Error::Repo(RepoError::Store(StoreError::Missing { .. })) => {
+            "find out what is missing with `esker check`".into()
+        }
         Error::Source(SourceError::Unreadable { .. }) => {
             "check that the path exists and that you may read it".into()
         }
