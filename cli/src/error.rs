@@ -4,6 +4,7 @@ use esker_engine::Error;
 use esker_engine::format::config::ConfigError;
 use esker_engine::problem::ErrorKind;
 use esker_engine::repo::RepoError;
+use esker_engine::sink::SinkError;
 use esker_engine::source::SourceError;
 use esker_engine::store::StoreError;
 
@@ -182,6 +183,15 @@ fn hint(error: &Error) -> Option<String> {
         Error::Store(StoreError::Missing { .. })
         | Error::Repo(RepoError::Store(StoreError::Missing { .. })) => {
             "find out what is missing with `esker check`".into()
+        }
+        Error::Store(StoreError::Folder { path, .. })
+        | Error::Repo(RepoError::Store(StoreError::Folder { path, .. }))
+            if error.kind() != ErrorKind::Full =>
+        {
+            format!("a repository is a folder that you may write to; look: `ls -ld {path}`")
+        }
+        Error::Sink(SinkError::Target { .. }) if error.kind() != ErrorKind::Full => {
+            "name a new folder, or one that you may write to: `--to DIR`".into()
         }
         Error::Source(SourceError::Unreadable { .. }) => {
             "check that the path exists and that you may read it".into()

@@ -56,13 +56,12 @@ fn a_later_run_that_is_cancelled_is_continued_too() {
     }
     source.remove("issues", "issue/00099");
     source.take_reads();
-    for (read, left) in [(10, 30), (25, 15)] {
-        source.cancel_after_reads(Some(if read == 10 { 10 } else { 15 }));
+    for reads in [10, 15] {
+        source.cancel_after_reads(Some(reads));
         repo.backup_with(&source, &small_options()).unwrap_err();
         source.cancel_after_reads(None);
         let history = repo.open().history().unwrap();
         assert!(history.snapshots.last().unwrap().commit.checkpoint);
-        assert_eq!(40 - read, left);
     }
     assert_eq!(source.take_reads().len(), 25);
     repo.backup(&source);

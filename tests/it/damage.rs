@@ -297,8 +297,13 @@ fn matrix(kind: Kind) {
         }
         let newest = repo.snapshots().pop().unwrap();
         if kind.is_pack() && harm.is_flip() {
-            // What a flipped bit hits is known to those who read all data. No one may read wrong bytes.
-            unreadable(&repo, &newest, &template.source.model(), &what);
+            // Who reads no data does not meet a flipped bit. But who has met it says so, and stores anew what it hits.
+            let lost = unreadable(&repo, &newest, &template.source.model(), &what);
+            assert!(
+                lost.is_empty() || report.problems.is_empty(),
+                "{what}: damage was met, and {} keys are lost in the new snapshot",
+                lost.len()
+            );
         } else {
             let read = repo.read(&newest);
             let read = read.unwrap_or_else(|error| panic!("{what}: after a backup: {error:?}"));

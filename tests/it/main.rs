@@ -1,6 +1,7 @@
 //! Tests that cross rooms, in one binary.
 
 mod cancel;
+mod cli;
 mod crash;
 mod damage;
 mod fenced;

@@ -1,5 +1,7 @@
 //! What the tests of this crate share. Repositories, sources and stores for tests come from `esker_engine::testing`.
 
+pub mod run_cli;
+
 use std::path::PathBuf;
 
 pub use esker_engine::testing::{

@@ -128,6 +128,12 @@ impl Index {
         self.list_packs();
     }
 
+    /// Gives up a segment that turned out to be damaged, with the packs that no other one lists.
+    pub fn drop_segment(&mut self, id: SegmentId) {
+        self.segments.retain(|segment| segment.id() != id);
+        self.list_packs();
+    }
+
     fn has_segment(&self, id: SegmentId) -> bool {
         self.segments.iter().any(|segment| segment.id() == id)
     }

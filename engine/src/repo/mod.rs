@@ -18,7 +18,7 @@ pub use objects::{CacheSizes, Objects, PackObjects};
 pub(crate) use session::BODY_VERSION;
 pub use session::{Commitment, Session};
 pub use unlock::Unlock;
-pub use writer::{Flushed, FrameFiller, Keep, Lane, ObjectWriter, WriterSizes};
+pub use writer::{Flushed, FrameFiller, Keep, Lane, ObjectWriter, Proof, WriterSizes};
 
 use crate::chunk::{ChunkParams, Chunker};
 use crate::clock::rfc3339;

@@ -276,7 +276,40 @@ impl Objects {
     }
 
     fn lookup(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
-        Ok(self.with_index(|index| index.lookup(id.prefix()))?)
+        loop {
+            match self.with_index(|index| index.lookup(id.prefix())) {
+                Err(IndexError::Corrupt { segment, .. } | IndexError::Crypto { segment, .. }) => {
+                    self.do_without(segment)?;
+                }
+                found => return Ok(found?),
+            }
+        }
+    }
+
+    /// Puts the footers of its packs in the place of a damaged segment.
+    fn do_without(&self, segment: SegmentId) -> Result<(), RepoError> {
+        let packs = self.with_index(|index| {
+            let damaged = index.segments().iter().find(|it| it.id() == segment);
+            damaged.map(|it| it.packs().to_vec())
+        });
+        // Another thread may have met the damage first.
+        let Some(packs) = packs else { return Ok(()) };
+        tracing::warn!(%segment, "an index segment is damaged; the footers of its packs are read");
+        let mut found = Vec::new();
+        for pack in packs {
+            match self.read_pack_tail(pack.id, pack.kind, pack.length) {
+                Ok(tail) => found.push(tail),
+                // A pack that cannot be read is damage of its own.
+                Err(error) => self.only_damage(&pack, error)?,
+            }
+        }
+        self.extend_index(|index| {
+            index.drop_segment(segment);
+            for (info, objects) in found {
+                index.add_loose(Arc::new(info), &objects);
+            }
+        });
+        Ok(())
     }
 
     /// True if the object is stored in a pack that may be relied upon.
@@ -295,13 +328,26 @@ impl Objects {
             match self.is_listed(&place, id) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error.into());
-                }
-                Err(_) => {}
+                Err(error) => self.only_damage(&place.pack, error)?,
             }
         }
         Ok(false)
+    }
+
+    /// Passes over what is wrong with a pack, and hands back that the store does not answer.
+    fn only_damage(&self, pack: &PackInfo, error: RepoError) -> Result<(), RepoError> {
+        match error {
+            RepoError::Store(error) if error.kind() != ErrorKind::NotFound => {
+                // Stores refuse ranges beyond the end of a truncated pack, each in words of its own.
+                let (id, kind) = (pack.id, pack.kind);
+                let name = ObjectName::Pack { id, kind }.to_string();
+                match self.store.length(&name) {
+                    Ok(length) if length != pack.length => Ok(()),
+                    _ => Err(error.into()),
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// True if the footer of the pack lists the object at this place.
@@ -309,6 +355,28 @@ impl Objects {
         let objects = self.footer(&place.pack)?;
         let frame = objects.get(place.frame as usize);
         Ok(frame.and_then(|frame| frame.get(place.place as usize)) == Some(&id.to_short()))
+    }
+
+    /// True if the object can be read from a pack that may be relied upon, and is right.
+    pub fn holds(
+        &self,
+        class: Class,
+        id: &ObjectId,
+        condemned: &dyn Fn(&PackId) -> bool,
+    ) -> Result<bool, RepoError> {
+        for place in self.lookup(id)? {
+            if condemned(&place.pack.id) {
+                continue;
+            }
+            match self.frame(&place) {
+                Ok(frame) if self.verified(&frame, place.place, class, id).is_some() => {
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(error) => self.only_damage(&place.pack, error)?,
+            }
+        }
+        Ok(false)
     }
 
     /// All places where an object may be. Where there is none the footers of unlisted packs are read, once.

@@ -91,6 +91,7 @@ pub struct ObjectWriter {
     uploads: Arc<(Mutex<Uploads>, Condvar)>,
     session: Mutex<Arc<Session>>,
     keep: Keep,
+    proof: Proof,
 }
 
 /// Whether objects are stored, or only counted.
@@ -100,6 +101,15 @@ pub enum Keep {
     Store,
     /// Counted: to find out what a backup would store.
     Count,
+}
+
+/// What proves that the repository has an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Its pack's footer lists it.
+    Footer,
+    /// It was read and is right. For use after damage was met: footers do not tell which frames are hit.
+    Content,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -114,6 +124,7 @@ impl ObjectWriter {
         session: Arc<Session>,
         sizes: WriterSizes,
         keep: Keep,
+        proof: Proof,
     ) -> Self {
         Self {
             repository,
@@ -124,6 +135,7 @@ impl ObjectWriter {
             uploads: Arc::default(),
             session: Mutex::new(session),
             keep,
+            proof,
         }
     }
 
@@ -142,16 +154,18 @@ impl ObjectWriter {
     }
 
     /// True if the caller must store the object: nobody has it and nobody else is about to.
-    pub fn claim(&self, id: &ObjectId) -> Result<bool, RepoError> {
+    pub fn claim(&self, class: Class, id: &ObjectId) -> Result<bool, RepoError> {
         let short = id.to_short();
         if locked(self.shard(short)).contains(&short) {
             return Ok(false);
         }
         let session = Arc::clone(&locked(&self.session));
-        if self
-            .objects
-            .contains(id, &|pack| session.is_condemned(pack))?
-        {
+        let condemned = |pack: &PackId| session.is_condemned(pack);
+        let is_there = match self.proof {
+            Proof::Footer => self.objects.contains(id, &condemned)?,
+            Proof::Content => self.objects.holds(class, id, &condemned)?,
+        };
+        if is_there {
             return Ok(false);
         }
         Ok(locked(self.shard(short)).insert(short))
@@ -447,7 +461,7 @@ impl FrameFiller {
     /// Stores an object unless the repository has it.
     pub fn put(&mut self, lane: Lane, plain: &[u8]) -> Result<ObjectId, RepoError> {
         let id = self.writer.repository.identifier().id(lane.class(), plain);
-        if !self.writer.claim(&id)? {
+        if !self.writer.claim(lane.class(), &id)? {
             return Ok(id);
         }
         self.new_objects += 1;

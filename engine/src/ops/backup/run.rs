@@ -20,7 +20,7 @@ use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
 use crate::problem::{ErrorKind, Problem};
 use crate::repo::{
-    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Repository, Session, Snapshot,
+    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot,
 };
 use crate::source::{
     Base, ChangeSink, Completeness, CompletenessState, ScanEnd, Source, SourceError, SourceInfo,
@@ -34,7 +34,7 @@ use crate::tree::{Edit, Root, Tree, TreeError, TreeParams, diff, edit};
 pub(super) enum UseParent {
     /// Yes.
     Newest,
-    /// No: it cannot be read.
+    /// No: it cannot be read. Then objects are read before they are relied upon.
     None,
 }
 
@@ -97,6 +97,10 @@ impl<'a> Run<'a> {
         let sequence = sequence.max(repository.client().remembered().sequence);
         let others = heads.iter().filter(|(writer, _)| **writer != own);
         let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
+        let proof = match parent {
+            UseParent::Newest => Proof::Footer,
+            UseParent::None => Proof::Content,
+        };
         let parent = match parent {
             UseParent::Newest => history.parent(&info.kind, &info.identity).cloned(),
             UseParent::None => None,
@@ -108,6 +112,7 @@ impl<'a> Run<'a> {
             Arc::clone(&session),
             plan.writer,
             keep,
+            proof,
         ));
         let roots = info
             .collections
@@ -200,12 +205,12 @@ impl<'a> Run<'a> {
         if let Some(error) = workers.take_failure() {
             return Err(error);
         }
-        // Workers pass over what waits when somebody asks to stop, also where the scan had ended before.
-        let scanned = match scanned {
-            Ok(_) if self.ctx.cancel.is_cancelled() => Err(SourceError::Cancelled),
-            scanned => scanned,
-        };
         match scanned {
+            // Asked to stop after the source had pushed its last change: the workers have dropped some of them.
+            Ok(_) if self.ctx.cancel.is_cancelled() => {
+                self.keep_progress(&workers)?;
+                Err(Error::Cancelled)
+            }
             Ok(end) => {
                 problems.extend(self.key_problems(&workers)?);
                 if self.options.dry_run {

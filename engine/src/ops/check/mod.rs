@@ -114,6 +114,8 @@ struct Hits {
 struct Damage {
     packs: HashSet<PackId>,
     frames: HashSet<(PackId, u32)>,
+    /// Names of damaged packs of which only the packs themselves said what they held.
+    unknown: BTreeSet<String>,
     hits: BTreeMap<String, Hits>,
 }
 

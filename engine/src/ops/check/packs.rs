@@ -1,6 +1,6 @@
 //! Packs against the listing, the index and their own footers; with `read_data` every byte of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{CheckOptions, CheckReport, Damage, Finding, chain};
@@ -70,10 +70,11 @@ pub(super) fn check(
         damage.packs.insert(pack.id);
         damage.note(&name, "missing", "the pack is gone");
     }
-    named_packs(history, &listed, &indexed, damage);
+    let named = named_packs(history);
+    lost_packs(&named, &listed, &indexed, damage);
     report.unreferenced_packs = listed
         .keys()
-        .filter(|id| !indexed.contains_key(*id))
+        .filter(|id| !indexed.contains_key(*id) && !named.contains(*id))
         .count() as u64;
     report.packs = listed.len() as u64;
     ctx.monitor.expect(Counter::PacksChecked, report.packs);
@@ -104,8 +105,13 @@ pub(super) fn check(
             Some(frame) => damage.frames.insert((pack, frame)),
             None => damage.packs.insert(pack),
         };
-        // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
-        if indexed.contains_key(&pack) || kind != "truncated" {
+        if indexed.contains_key(&pack) {
+            damage.note(&name, kind, &what);
+        } else if named.contains(&pack) {
+            damage.note(&name, "damaged", &what);
+            damage.unknown.insert(name);
+        } else if kind != "truncated" {
+            // A crash may leave half a pack on a store without atomic writes: nothing knows of it.
             damage.note(&name, kind, &what);
         }
     }
@@ -213,18 +219,26 @@ fn segments(
     Ok(())
 }
 
-/// Packs that commits say they wrote. A collector may have rewritten them, so only what the index lacks too is told here.
-fn named_packs(
-    history: &History,
-    listed: &BTreeMap<PackId, Listed>,
-    indexed: &BTreeMap<PackId, Arc<PackInfo>>,
-    damage: &mut Damage,
-) {
+/// Packs that commits say they wrote.
+fn named_packs(history: &History) -> BTreeSet<PackId> {
     let commits = history
         .snapshots
         .iter()
         .filter(|snapshot| !snapshot.forgotten);
-    for id in commits.flat_map(|snapshot| &snapshot.commit.packs) {
+    commits
+        .flat_map(|snapshot| &snapshot.commit.packs)
+        .copied()
+        .collect()
+}
+
+/// Notes named packs that are gone. A collector may have rewritten them, so only what the index lacks too is told here.
+fn lost_packs(
+    named: &BTreeSet<PackId>,
+    listed: &BTreeMap<PackId, Listed>,
+    indexed: &BTreeMap<PackId, Arc<PackInfo>>,
+    damage: &mut Damage,
+) {
+    for id in named {
         if !listed.contains_key(id) && !indexed.contains_key(id) {
             // Its kind is not known any more: a session's only pack is a mixed one.
             let name = ObjectName::Pack {
@@ -234,6 +248,7 @@ fn named_packs(
             .to_string();
             damage.packs.insert(*id);
             damage.note(&name, "missing", "a pack that a commit names is gone");
+            damage.unknown.insert(name);
         }
     }
 }

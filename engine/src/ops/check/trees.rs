@@ -207,7 +207,12 @@ impl Walk<'_> {
             }
             self.damage.hit(&name, &snapshot, path);
         }
-        if places.is_empty() {
+        if places.is_empty() && !self.damage.unknown.is_empty() {
+            // One of these held it.
+            for name in self.damage.unknown.clone() {
+                self.damage.hit(&name, &snapshot, path);
+            }
+        } else if places.is_empty() {
             let name = format!("object {id}");
             self.damage.note(&name, "lost", what);
             self.damage.hit(&name, &snapshot, path);

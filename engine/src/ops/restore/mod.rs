@@ -126,6 +126,7 @@ pub fn restore(
         snapshot,
         options,
     };
+    wanted.require_paths()?;
     match target {
         RestoreTarget::Directory(root) => folder::restore(&objects, &wanted, root, options, ctx),
         RestoreTarget::Archive(path) => archive::restore(&objects, &wanted, path, options, ctx),
@@ -218,19 +219,33 @@ impl Selection<'_> {
                     each(Bytes::copy_from_slice(above), entry, report)?;
                 }
             }
-            let mut found = false;
             for item in self.trees.entries(collection, &path) {
                 let (key, entry) = item?;
                 if !is_below(&key, &path) {
                     break;
                 }
-                found = true;
                 each(key, entry, report)?;
             }
-            if !found {
+        }
+        Ok(())
+    }
+
+    /// Refuses paths that no collection holds, before a target is made for them.
+    fn require_paths(&self) -> Result<(), Error> {
+        let is_there = |path: &[u8]| -> Result<bool, Error> {
+            for collection in self.trees.names() {
+                let first = self.trees.entries(collection, path).next().transpose()?;
+                if first.is_some_and(|(key, _)| is_below(&key, path)) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        for path in &self.options.paths {
+            if !is_there(path)? {
                 return Err(Error::NoSuchPath {
                     snapshot: self.snapshot.id.short(),
-                    path: display_key(&path),
+                    path: display_key(path),
                 });
             }
         }

@@ -1,0 +1,12 @@
+//! What a user sees: output, errors and exit code of the real program.
+
+mod basics;
+mod damage;
+mod disk_full;
+mod hostile;
+mod interrupted;
+mod json;
+mod marks;
+mod refused;
+mod restoring;
+mod sources;
