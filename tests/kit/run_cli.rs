@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The `esker` that belongs to this test binary: cargo builds it, which takes no time where it is up to date.
+/// The `esker` that belongs to this test binary: cargo builds it, which takes no time where it is up to date. `ESKER_BIN`
+/// names another one, such as a released program.
 pub fn esker() -> &'static Path {
     static ESKER: OnceLock<PathBuf> = OnceLock::new();
     ESKER.get_or_init(|| match std::env::var_os("ESKER_BIN") {
@@ -428,15 +429,32 @@ fn scrub_line(line: &str) -> String {
                 words[at + 2] = "SIZE".into();
                 "N".into()
             }
-            Some("s") if is_number && is_spaced => "N".into(),
+            Some("B") if is_number && is_spaced && word.len() > 2 => {
+                words[at + 2] = "SIZE".into();
+                "N".into()
+            }
+            Some(":") if is_number && is_spaced => "N".into(),
+            Some("s" | "ms") if is_number && is_spaced => {
+                words[at + 2] = "s".into();
+                "N".into()
+            }
             _ => scrub_word(word),
         };
         words[at] = replaced;
+    }
+    // The widths of columns follow what was replaced.
+    for word in words.iter_mut().skip(1) {
+        if word.len() > 2 && word.trim().is_empty() {
+            *word = "  ".into();
+        }
     }
     words.concat()
 }
 
 fn scrub_word(word: &str) -> String {
+    if let Some(name) = word.strip_suffix(':') {
+        return scrub_word(name) + ":";
+    }
     let pieces: Vec<_> = word.split('-').collect();
     let is_digits = |text: &str, length: usize| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -488,6 +506,8 @@ mod tests {
                 "1.3 KiB added in 3 objects, 0.1 s",
                 "N SIZE added in 3 objects, N s",
             ),
+            ("snapshot c5d5267f: held", "snapshot ID8: held"),
+            ("(0.08 : 1)", "(N : 1)"),
             ("3 B read", "3 B read"),
             ("made 2026-11-22T21:50:26.600Z.", "made TIME"),
             ("at 2026-11-22 21:50:26", "at DATE TIME"),
@@ -496,7 +516,8 @@ mod tests {
                 "commits/00000000-ID16-ULID",
             ),
             ("keys/ceb03fa4def359e8.copy", "keys/ID16.copy"),
-            ("two    words", "two    words"),
+            ("739 B in 44 ms, 11 B", "N SIZE in N s, 11 B"),
+            ("  two    words", "  two  words"),
         ] {
             assert_eq!(scrub_line(line), expected);
         }

@@ -8,10 +8,10 @@ fn init_prints_a_recovery_sheet() {
     let sandbox = Sandbox::empty();
     assert_snapshot!(sandbox.esker(["init"]).screen(), @"
     ESKER RECOVERY SHEET
-      repository     DIR/repo
+      repository  DIR/repo
       repository id  ID32
-      made           TIME
-      key            ID16 (key file `DIR/key`)
+      made  TIME
+      key  ID16 (key file `DIR/key`)
     To restore without this machine you need
       1. the program `esker`, version 0.1 or later
       2. the repository, or a copy of its folder
@@ -37,10 +37,10 @@ fn a_passphrase_opens_what_it_made() {
     };
     assert_snapshot!(passphrase(&["init"], "correct horse").ok().screen(), @"
     ESKER RECOVERY SHEET
-      repository     DIR/repo
+      repository  DIR/repo
       repository id  ID32
-      made           TIME
-      key            ID16 (passphrase)
+      made  TIME
+      key  ID16 (passphrase)
     To restore without this machine you need
       1. the program `esker`, version 0.1 or later
       2. the repository, or a copy of its folder
@@ -81,18 +81,18 @@ fn a_passphrase_opens_what_it_made() {
 fn a_backup_ends_with_a_sentence() {
     let sandbox = Sandbox::new();
     assert_snapshot!(sandbox.esker(["backup", "./src"]).screen(), @"
-    snapshot ID8 of DIR/src: 5 new, 0 changed, 0 deleted of 5 entries; 11 B read, N SIZE added in 3 objects, 80 ms — complete
+    snapshot ID8 of DIR/src: 5 new, 0 changed, 0 deleted of 5 entries; 11 B read, N SIZE added in 3 objects, N s — complete
     --- exit 0
     ");
     sandbox.write("src/a.txt", "changed");
     std::fs::remove_file(sandbox.path("src/folder/b.txt")).unwrap();
     sandbox.write("src/new", "new");
     assert_snapshot!(sandbox.esker(["backup", "./src"]).screen(), @"
-    snapshot ID8 of DIR/src: 1 new, 3 changed, 1 deleted of 5 entries; 10 B read, N SIZE added in 3 objects, 44 ms — complete
+    snapshot ID8 of DIR/src: 1 new, 3 changed, 1 deleted of 5 entries; 10 B read, N SIZE added in 3 objects, N s — complete
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["backup", "./src", "-v"]).screen(), @"
-    snapshot ID8 of DIR/src: 0 new, 0 changed, 0 deleted of 5 entries; 0 B read, 938 B added in 2 objects, 62 ms — complete
+    snapshot ID8 of DIR/src: 0 new, 0 changed, 0 deleted of 5 entries; 0 B read, N SIZE added in 2 objects, N s — complete
     --- stderr
     compared with snapshot ID8
     --- exit 0
@@ -102,7 +102,7 @@ fn a_backup_ends_with_a_sentence() {
         "--- exit 0"
     );
     assert_snapshot!(sandbox.esker(["backup", "./src", "--full"]).screen(), @"
-    snapshot ID8 of DIR/src: 0 new, 0 changed, 0 deleted of 5 entries; 15 B read, 940 B added in 2 objects, 9 ms — complete
+    snapshot ID8 of DIR/src: 0 new, 0 changed, 0 deleted of 5 entries; 15 B read, N SIZE added in 2 objects, N s — complete
     --- exit 0
     ");
 }
@@ -129,9 +129,9 @@ fn snapshots_are_listed() {
         .esker(["backup", "./src", "--time", "2026-01-03 03:04"])
         .ok();
     assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"
-    id        time                 source                     entries  added  status    tags
-    ID8  DATE TIME  DIR/src        5  739 B  complete  one
-    ID8  DATE TIME  DIR/src        5  227 B  complete
+    id  time  source  entries  added  status  tags
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete  one
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete
     --- exit 0
     ");
     let tagged = sandbox
@@ -215,13 +215,13 @@ fn two_snapshots_are_compared() {
 fn a_restore_brings_everything_back() {
     let sandbox = Sandbox::with_snapshot();
     assert_snapshot!(sandbox.esker(["restore", "latest", "--to", "out"]).screen(), @"
-    snapshot ID8 restored to `out`: 5 entries, 3 files of them; 11 B written, 33 ms — complete
+    snapshot ID8 restored to `out`: 5 entries, 3 files of them; 11 B written, N s — complete
     --- exit 0
     ");
     assert_eq!(sandbox.files("out"), sandbox.files("src"));
     assert_eq!(sandbox.read("out/folder/c.log"), "three");
     assert_snapshot!(sandbox.esker(["restore", "latest", "--target", "out", "--verify"]).screen(), @"
-    snapshot ID8 restored to `out`: 5 entries, 3 files of them; 0 B written, 3 there already, 3 read back and equal, 1 ms — complete
+    snapshot ID8 restored to `out`: 5 entries, 3 files of them; 0 B written, 3 there already, 3 read back and equal, N s — complete
     --- exit 0
     ");
 }
@@ -234,7 +234,7 @@ fn a_healthy_repository_passes_its_check() {
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["check", "--read-data"]).screen(), @"
-    checked 1 snapshot, 1 pack, 1 object; 512 B read and verified — no damage
+    checked 1 snapshot, 1 pack, 1 object; N SIZE read and verified — no damage
     --- exit 0
     ");
 }
@@ -243,21 +243,21 @@ fn a_healthy_repository_passes_its_check() {
 fn stats_tell_what_is_stored() {
     let sandbox = Sandbox::with_snapshot();
     assert_snapshot!(sandbox.esker(["stats"]).screen(), @"
-    stored     N SIZE
-    raw        380 B in 1 different object, before compression (0.08 : 1)
-    packs      1
-    pending    0 B of packs that no snapshot lists
+    stored  N SIZE
+    raw  N SIZE in 1 different object, before compression (N : 1)
+    packs  1
+    pending  0 B of packs that no snapshot lists
     snapshots  1, and 0 forgotten
 
-    source                     snapshots  entries  added  newest
-    DIR/src          1        5  739 B  DATE TIME
+    source  snapshots  entries  added  newest
+    DIR/src  1  5  N SIZE  DATE TIME
 
-    kind         objects    bytes
-    commits            1    651 B
-    config             2  N SIZE
-    keys               2  N SIZE
-    mixed-packs        1    512 B
-    sessions           1    227 B
+    kind  objects  bytes
+    commits  1  N SIZE
+    config  2  N SIZE
+    keys  2  N SIZE
+    mixed-packs  1  N SIZE
+    sessions  1  N SIZE
     --- exit 0
     ");
 }

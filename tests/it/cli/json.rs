@@ -233,6 +233,7 @@ fn forgetting_and_marks() {
 }
 
 #[test]
+#[ignore = "takes long in the dev profile; `basics` runs it once already"]
 fn the_demonstration() {
     let sandbox = Sandbox::empty();
     let story = sandbox

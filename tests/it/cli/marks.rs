@@ -16,10 +16,10 @@ fn with_days(days: u32) -> Sandbox {
 fn a_policy_keeps_the_newest_and_says_why() {
     let sandbox = with_days(3);
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "2", "--dry-run"]).screen(), @"
-            id        time                 source                     why
+            id  time  source  why
     forget  ID8  DATE TIME  DIR/src
-    keep    ID8  DATE TIME  DIR/src  last 2
-    keep    ID8  DATE TIME  DIR/src  last 1
+    keep  ID8  DATE TIME  DIR/src  last 2
+    keep  ID8  DATE TIME  DIR/src  last 1
     dry run: 1 snapshot would be forgotten, 2 kept — nothing was forgotten
     --- exit 0
     ");
@@ -33,10 +33,10 @@ fn a_policy_keeps_the_newest_and_says_why() {
         3
     );
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "2"]).screen(), @"
-            id        time                 source                     why
+            id  time  source  why
     forget  ID8  DATE TIME  DIR/src
-    keep    ID8  DATE TIME  DIR/src  last 2
-    keep    ID8  DATE TIME  DIR/src  last 1
+    keep  ID8  DATE TIME  DIR/src  last 2
+    keep  ID8  DATE TIME  DIR/src  last 1
     1 snapshot forgotten, 2 kept
     --- exit 0
     ");
@@ -50,9 +50,9 @@ fn a_policy_keeps_the_newest_and_says_why() {
         2
     );
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "0"]).screen(), @"
-            id        time                 source                     why
+            id  time  source  why
     forget  ID8  DATE TIME  DIR/src
-    keep    ID8  DATE TIME  DIR/src  the last complete snapshot of its source
+    keep  ID8  DATE TIME  DIR/src  the last complete snapshot of its source
     1 snapshot forgotten, 1 kept
     --- exit 0
     ");
@@ -75,7 +75,7 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
     let listed = sandbox.esker(["snapshots", "--json"]).json();
     let first = listed[0]["id"].as_str().unwrap();
     assert_snapshot!(sandbox.esker(["hold", first, "--reason", "court case 7"]).screen(), @"
-    snapshot e8be0db1: no tags; held: court case 7
+    snapshot ID8: no tags; held: court case 7
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["forget", first]).fails().screen(), @"
@@ -85,24 +85,24 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
     --- exit 1
     ");
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "1"]).screen(), @"
-          id        time                 source                     why
+          id  time  source  why
     keep  ID8  DATE TIME  DIR/src  held: court case 7
     keep  ID8  DATE TIME  DIR/src  last 1
     0 snapshots forgotten, 2 kept
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"
-    id        time                 source                     entries  added  status          tags
-    ID8  DATE TIME  DIR/src        5  739 B  complete, held
-    ID8  DATE TIME  DIR/src        5  227 B  complete
+    id  time  source  entries  added  status  tags
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete, held
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["release", first]).screen(), @"
-    snapshot e8be0db1: no tags; not held
+    snapshot ID8: no tags; not held
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["forget", first]).screen(), @"
-            id        time                 source                     why
+            id  time  source  why
     forget  ID8  DATE TIME  DIR/src
     1 snapshot forgotten, 0 kept
     --- exit 0
@@ -115,11 +115,11 @@ fn a_held_snapshot_is_not_forgotten_until_released() {
 fn tags_come_and_go() {
     let sandbox = with_days(1);
     assert_snapshot!(sandbox.esker(["tag", "latest", "monthly", "--add", "keep"]).screen(), @"
-    snapshot c5868de0: tags keep, monthly; not held
+    snapshot ID8: tags keep, monthly; not held
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["tag", "latest", "--remove", "monthly"]).screen(), @"
-    snapshot c5868de0: tags keep; not held
+    snapshot ID8: tags keep; not held
     --- exit 0
     ");
     assert_snapshot!(sandbox.esker(["tag", "latest", ""]).misused().screen(), @"

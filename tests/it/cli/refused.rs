@@ -30,12 +30,26 @@ fn places_without_a_repository() {
     hint: make one with `esker init --repo empty`, or check the address
     --- exit 1
     ");
-    assert_snapshot!(open("missing").screen(), @"");
-    assert_snapshot!(open("file").screen(), @"");
+    assert_snapshot!(open("missing").screen(), @"
+    --- stderr
+    error: cannot open the repository at `missing`
+    caused by: there is no repository at `missing`
+    hint: make one with `esker init --repo missing`, or check the address
+    --- exit 1
+    ");
+    assert_snapshot!(open("file").screen(), @"
+    --- stderr
+    error: cannot open the repository at `file`
+    caused by: the folder `file` cannot be used
+    caused by: Not a directory (os error 20)
+    hint: a repository is a folder that you may write to; look: `ls -ld file`
+    --- exit 1
+    ");
     assert_snapshot!(open("ftp://host/x").screen(), @"
     --- stderr
-    error: no repository was named
-    hint: name it with `--repo URL`, or set `ESKER_REPO`
+    error: cannot open the repository at `ftp://host/x`
+    caused by: `ftp://host/x` cannot be a repository: this version knows folders, `file://` and `memory://`, and not `ftp://`
+    hint: a repository is a folder, as in `--repo /backups/esker`
     --- exit 1
     ");
     let backup = sandbox
@@ -50,7 +64,12 @@ fn places_without_a_repository() {
     assert!(!sandbox.exists("missing"), "looking made it");
     assert!(sandbox.files("empty").is_empty(), "looking left something");
     let none = sandbox.command(["snapshots"]).without("ESKER_REPO");
-    assert_snapshot!(none.run().fails().screen(), @"");
+    assert_snapshot!(none.run().fails().screen(), @"
+    --- stderr
+    error: no repository was named
+    hint: name it with `--repo URL`, or set `ESKER_REPO`
+    --- exit 1
+    ");
 }
 
 #[test]
@@ -81,7 +100,14 @@ fn places_where_no_repository_can_be_made() {
     hint: name an empty or new folder: `esker init --repo occupied/esker`
     --- exit 1
     ");
-    assert_snapshot!(make("file").screen(), @"");
+    assert_snapshot!(make("file").screen(), @"
+    --- stderr
+    error: cannot make a repository at `file`
+    caused by: the folder `file` cannot be used
+    caused by: Not a directory (os error 20)
+    hint: a repository is a folder that you may write to; look: `ls -ld file`
+    --- exit 1
+    ");
     assert_eq!(sandbox.files("occupied"), ["mine"]);
     assert!(!sandbox.exists("key2"), "a key was made for nothing");
 }
@@ -105,21 +131,30 @@ fn wrong_keys() {
     hint: look at what `--key-file` says; if it opens with a passphrase, set `ESKER_PASSWORD` and give no key file
     --- exit 1
     ");
-    assert_snapshot!(with("text").screen(), @"");
-    assert_snapshot!(with("wrong-bytes").screen(), @"
+    assert_snapshot!(with("text").screen(), @"
     --- stderr
-    error: the command in `ESKER_PASSWORD_COMMAND` failed
-    caused by: it ended with exit status: 7
-    hint: try it: `exit 7`
+    error: `text` is no key file of Esker
+    hint: --key-file must name a file that `esker init --key-file FILE` made
     --- exit 1
     ");
-    assert_snapshot!(with("missing").screen(), @"");
+    assert_snapshot!(with("wrong-bytes").screen(), @"
+    --- stderr
+    error: cannot read `wrong-bytes`, which --key-file names
+    hint: it is no text
+    --- exit 1
+    ");
+    assert_snapshot!(with("missing").screen(), @"
+    --- stderr
+    error: cannot read `missing`, which --key-file names
+    caused by: No such file or directory (os error 2)
+    hint: check the path: `ls -l missing`
+    --- exit 1
+    ");
     let none = sandbox.command(["snapshots"]).without("ESKER_KEY_FILE");
     assert_snapshot!(none.run().fails().screen(), @"
     --- stderr
-    error: cannot open the repository at `repo`
-    caused by: no key slot opens with this passphrase: 0 of that kind tried
-    hint: look at what `ESKER_PASSWORD` says; if it opens with a key file, give `--key-file FILE`
+    error: no key was given, and nobody can be asked: there is no terminal
+    hint: set `ESKER_PASSWORD`, `ESKER_PASSWORD_FILE`, `ESKER_PASSWORD_COMMAND` or `ESKER_KEY_FILE`, or give `--key-file FILE`
     --- exit 1
     ");
     let failing = sandbox.command(["snapshots"]).without("ESKER_KEY_FILE");
@@ -127,10 +162,22 @@ fn wrong_keys() {
         .env("ESKER_PASSWORD_COMMAND", "exit 7")
         .run()
         .fails();
-    assert_snapshot!(failing.screen(), @"");
+    assert_snapshot!(failing.screen(), @"
+    --- stderr
+    error: the command in `ESKER_PASSWORD_COMMAND` failed
+    caused by: it ended with exit status: 7
+    hint: try it: `exit 7`
+    --- exit 1
+    ");
     let kind = sandbox.command(["snapshots"]).without("ESKER_KEY_FILE");
     let kind = kind.env("ESKER_PASSWORD", "a passphrase").run().fails();
-    assert_snapshot!(kind.screen(), @"");
+    assert_snapshot!(kind.screen(), @"
+    --- stderr
+    error: cannot open the repository at `repo`
+    caused by: no key slot opens with this passphrase: 0 of that kind tried
+    hint: look at what `ESKER_PASSWORD` says; if it opens with a key file, give `--key-file FILE`
+    --- exit 1
+    ");
 }
 
 #[test]
@@ -173,11 +220,38 @@ fn sources_that_cannot_be_read() {
     hint: check that it exists and that you may read it: `ls -ld ./missing`
     --- exit 1
     ");
-    assert_snapshot!(back_up("word").misused().screen(), @"");
-    assert_snapshot!(back_up("kind:x").misused().screen(), @"");
-    assert_snapshot!(back_up("").misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["backup"]).misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["backup", "--files-from", "missing"]).fails().screen(), @"");
+    assert_snapshot!(back_up("word").fails().screen(), @"
+    --- stderr
+    error: no source is called `word`
+    hint: for the folder of that name: `esker backup ./word`
+    --- exit 1
+    ");
+    assert_snapshot!(back_up("kind:x").fails().screen(), @"
+    --- stderr
+    error: sources of the kind `kind` are not known
+    hint: this version knows `files:PATH`; a path with a colon is written `./kind:x`
+    --- exit 1
+    ");
+    assert_snapshot!(back_up("").misused().screen(), @"
+    --- stderr
+    error: a source has no name
+    hint: name a folder: `esker backup /srv/share`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["backup"]).misused().screen(), @"
+    --- stderr
+    error: nothing to back up was named
+    hint: name a folder: `esker backup /srv/share`, or `--stdin`, or `--files-from FILE`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["backup", "--files-from", "missing"]).fails().screen(), @"
+    --- stderr
+    error: cannot back up what was named
+    caused by: cannot read `missing`
+    caused by: No such file or directory (os error 2)
+    hint: check that it exists and that you may read it: `ls -ld missing`
+    --- exit 1
+    ");
     assert_eq!(
         sandbox.esker(["snapshots", "--json"]).json(),
         serde_json::json!([])
@@ -203,7 +277,12 @@ fn snapshots_that_are_not_there() {
             ran.err
         );
     }
-    assert_snapshot!(sandbox.esker(["ls", "nonsense"]).fails().screen(), @"");
+    assert_snapshot!(sandbox.esker(["ls", "nonsense"]).fails().screen(), @"
+    --- stderr
+    error: `nonsense` is no snapshot
+    hint: write `latest`, an id of at least 4 hex digits, `SOURCE@latest` or `SOURCE@DATE 03:00`; list them with `esker snapshots`
+    --- exit 1
+    ");
     for command in [
         &["cat", "ffffffff:/a"][..],
         &["diff", "latest", "ffffffff"],
@@ -237,11 +316,9 @@ fn a_prefix_of_several_snapshots() {
     let doubled = doubled.expect("two ids begin alike");
     let ran = sandbox.esker(["ls", &doubled]).fails();
     assert_snapshot!(ran.err.replace(&doubled, "PREFIX"), @"
-    --- stderr
-    error: cannot list `latest:/missing`
-    caused by: snapshot ID8 holds no `/missing`
-    hint: list what is there with `esker ls ID8`
-    --- exit 1
+    error: there is no snapshot `PREFIX`
+    caused by: more than one snapshot has an id that begins with `PREFIX`
+    hint: list the snapshots with `esker snapshots`
     ");
 }
 
@@ -250,15 +327,38 @@ fn paths_that_are_not_in_the_snapshot() {
     let sandbox = Sandbox::with_snapshot();
     assert_snapshot!(sandbox.esker(["ls", "latest:/missing"]).fails().screen(), @"
     --- stderr
+    error: cannot list `latest:/missing`
+    caused by: snapshot ID8 holds no `/missing`
+    hint: list what is there with `esker ls ID8`
+    --- exit 1
+    ");
+    assert_snapshot!(sandbox.esker(["cat", "latest:/missing"]).fails().screen(), @"
+    --- stderr
     error: cannot read `latest:/missing`
     caused by: snapshot ID8 holds no `/missing`
     hint: list what is there with `esker ls ID8`
     --- exit 1
     ");
-    assert_snapshot!(sandbox.esker(["cat", "latest:/missing"]).fails().screen(), @"");
-    assert_snapshot!(sandbox.esker(["cat", "latest:/folder"]).fails().screen(), @"");
-    assert_snapshot!(sandbox.esker(["cat", "latest"]).misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["restore", "latest:/missing", "--to", "out"]).fails().screen(), @"");
+    assert_snapshot!(sandbox.esker(["cat", "latest:/folder"]).fails().screen(), @"
+    --- stderr
+    error: cannot read `latest:/folder`
+    caused by: `/folder` is no file: it is a directory
+    hint: list what is there with `esker ls latest:/folder`
+    --- exit 1
+    ");
+    assert_snapshot!(sandbox.esker(["cat", "latest"]).misused().screen(), @"
+    --- stderr
+    error: `latest` names no file
+    hint: add its path: `esker cat latest:/PATH`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["restore", "latest:/missing", "--to", "out"]).fails().screen(), @"
+    --- stderr
+    error: cannot restore snapshot ID8 to `out`
+    caused by: snapshot ID8 holds no `/missing`
+    hint: list what is there with `esker ls ID8`
+    --- exit 1
+    ");
     assert!(!sandbox.exists("out"), "a target was made for nothing");
 }
 

@@ -114,7 +114,7 @@ fn what_is_there_is_kept_or_replaced_as_asked() {
 fn an_archive_is_read_by_tar() {
     let sandbox = Sandbox::with_snapshot();
     assert_snapshot!(sandbox.esker(["restore", "latest", "--to", "out.tar.zst"]).screen(), @"
-    snapshot ID8 restored to `out.tar.zst`: 5 entries, 3 files of them; 11 B written, 2 ms — complete
+    snapshot ID8 restored to `out.tar.zst`: 5 entries, 3 files of them; 11 B written, N s — complete
     --- exit 0
     ");
     fs::create_dir(sandbox.path("out")).unwrap();
@@ -159,9 +159,15 @@ fn targets_that_cannot_be() {
     --- stderr
     error: cannot restore snapshot ID8 to `missing/out.tar.zst`
     caused by: cannot open the target folder `missing/out.tar.zst`
-    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmpiWn4Nz"
+    caused by: No such file or directory (os error 2) at path "DIR/missing/.tmp5phPlm"
     hint: name a new folder, or one that you may write to: `--to DIR`
     --- exit 1
     "#);
-    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", ""]).misused().screen(), @"");
+    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", ""]).exits(2).screen(), @"
+    --- stderr
+    error: a value is required for '--to <DIR>' but none was supplied
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
 }

@@ -25,7 +25,7 @@ fn the_standard_input_is_one_file() {
     let sandbox = Sandbox::new();
     let backup = |args: &[&str], input: &[u8]| sandbox.command(args).input(input).run();
     assert_snapshot!(backup(&["backup", "--stdin"], b"a dump").screen(), @"
-    snapshot ID8 of stdin: 1 new, 0 changed, 0 deleted of 1 entry; 6 B read, N SIZE added in 3 objects, 47 ms — complete
+    snapshot ID8 of stdin: 1 new, 0 changed, 0 deleted of 1 entry; 6 B read, N SIZE added in 3 objects, N s — complete
     --- exit 0
     ");
     backup(
@@ -43,7 +43,7 @@ fn lists_of_paths() {
     let sandbox = Sandbox::new();
     sandbox.write("list", "src/a.txt\nsrc/vanished\n");
     assert_snapshot!(sandbox.esker(["backup", "--files-from", "list"]).exits(3).screen(), @"
-    snapshot ID8 of files-from:DIR/list: 4 new, 0 changed, 0 deleted of 4 entries; 3 B read, N SIZE added in 3 objects, 55 ms — partial, 1 problem
+    snapshot ID8 of files-from:DIR/list: 4 new, 0 changed, 0 deleted of 4 entries; 3 B read, N SIZE added in 3 objects, N s — partial, 1 problem
     --- stderr
     warning: `DIR/src/vanished`: has vanished: No such file or directory (os error 2)
     --- exit 3
@@ -112,7 +112,7 @@ fn a_dry_run_stores_nothing() {
     let sandbox = Sandbox::new();
     let before = sandbox.files("repo");
     assert_snapshot!(sandbox.esker(["backup", "./src", "--dry-run"]).screen(), @"
-    dry run of DIR/src: 5 new, 0 changed, 0 deleted of 5 entries; 11 B read, 0 B would be new before compression, 5 ms — nothing was stored
+    dry run of DIR/src: 5 new, 0 changed, 0 deleted of 5 entries; 11 B read, 0 B would be new before compression, N s — nothing was stored
     --- exit 0
     ");
     let summary = sandbox
@@ -127,7 +127,7 @@ fn a_dry_run_stores_nothing() {
     sandbox.esker(["backup", "./src"]).ok();
     sandbox.write("src/a.txt", "changed");
     assert_snapshot!(sandbox.esker(["backup", "./src", "-n"]).screen(), @"
-    dry run of DIR/src: 0 new, 1 changed, 0 deleted of 5 entries; 7 B read, 0 B would be new before compression, 10 ms — nothing was stored
+    dry run of DIR/src: 0 new, 1 changed, 0 deleted of 5 entries; 7 B read, 0 B would be new before compression, N s — nothing was stored
     --- exit 0
     ");
 }
