@@ -180,6 +180,10 @@ fn hint(error: &Error) -> Option<String> {
         | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
             "a repository is a folder, as in `--repo /backups/esker`".into()
         }
+        Error::Store(StoreError::Missing { .. })
+        | Error::Repo(RepoError::Store(StoreError::Missing { .. })) => {
+            "find out what is missing with `esker check`".into()
+        }
         Error::Store(StoreError::Folder { path, .. })
         | Error::Repo(RepoError::Store(StoreError::Folder { path, .. }))
             if error.kind() != ErrorKind::Full =>

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use app::runtime::Engine;
-use app::settings::Settings;
+use app::settings::{self, Settings};
 use args::Args;
 use error::CommandError;
 use ui::Ui;
@@ -36,10 +36,15 @@ enum Outcome {
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(error) => return ui::usage(&error, streams),
+        Err(error) => {
+            return ui::usage(
+                &error,
+                streams,
+                settings::wants_colour(&settings::of_process),
+            );
+        }
     };
-    let environment = |name: &str| std::env::var_os(name);
-    let settings = match Settings::resolve(&args.global, &environment) {
+    let settings = match Settings::resolve(&args.global, &settings::of_process) {
         Ok(settings) => settings,
         Err(error) => {
             let ui = Ui::new(streams, &Settings::default());
@@ -48,7 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams) -> ExitCo
         }
     };
     let ui = Ui::new(streams, &settings);
-    let ended = logging::start(&settings)
+    let ended = logging::start(&settings, ui.is_coloured())
         .and_then(|()| Engine::start())
         .and_then(|engine| {
             let ended = commands::run(&args.command, &settings, &engine, &ui);

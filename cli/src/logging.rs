@@ -1,7 +1,6 @@
 //! Log lines: to the standard error or a file.
 
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
@@ -12,7 +11,7 @@ use crate::args::LogFormat;
 use crate::error::CommandError;
 
 /// Starts logging for this process; where it is on already it stays as it is.
-pub(crate) fn start(settings: &Settings) -> Result<(), CommandError> {
+pub(crate) fn start(settings: &Settings, coloured: bool) -> Result<(), CommandError> {
     let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
         let message = format!("`{}` is no log level", settings.log_level);
         CommandError::usage(message)
@@ -35,9 +34,7 @@ pub(crate) fn start(settings: &Settings) -> Result<(), CommandError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(
-            settings.colour && settings.log_file.is_none() && std::io::stderr().is_terminal(),
-        );
+        .with_ansi(coloured && settings.log_file.is_none());
     // Only a test that runs several commands in one process comes here twice.
     let _ = match settings.log_format {
         LogFormat::Text => builder.try_init(),

@@ -137,11 +137,11 @@ fn make_template() -> Template {
         (Kind::ConfigCopy, "config/0.copy".into()),
         (
             Kind::Slot,
-            find(&|name| name.starts_with("keys/") && !name.ends_with(".copy")),
+            find(&|name| name.starts_with("keys/") && !name.contains(".copy")),
         ),
         (
             Kind::SlotCopy,
-            find(&|name| name.starts_with("keys/") && name.ends_with(".copy")),
+            find(&|name| name.starts_with("keys/") && name.contains(".copy")),
         ),
         (Kind::DataPack, find(&|name| name.ends_with("-d"))),
         (Kind::MetaPack, find(&|name| name.ends_with("-m"))),

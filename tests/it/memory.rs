@@ -22,7 +22,7 @@ const SLACK: u64 = 24 * MIB;
 const CHILD: &str = "ESKER_TEST_MEMORY_CHILD";
 
 const DOCUMENTS: u64 = 200_000;
-const FILES: u64 = 6;
+const FILES: u64 = 12;
 const FILE_BYTES: u64 = 50 * MIB;
 
 /// Makes everything up as it is asked for, and holds none of it.

@@ -1,7 +1,10 @@
 //! Whatever went in comes out.
 
+use std::sync::Arc;
+
+use esker_engine::clock::ManualClock;
 use esker_engine::format::commit::SnapshotStatus;
-use esker_engine::ops::backup::BackupOptions;
+use esker_engine::ops::backup::{BackupOptions, backup};
 use esker_tests::{
     Copies, Item, TempRepo, Trouble, assert_same, full_options, issues_and_files, noise, roots,
     small_options, words,
@@ -158,4 +161,22 @@ fn sources_of_one_repository_do_not_mix() {
         copies.keep(&report, source.model());
     }
     copies.assert_equal(&repo);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_make_an_older_snapshot_the_newest() {
+    let repo = TempRepo::memory();
+    repo.create();
+    let source = issues_and_files("clock", 20);
+    for hours in [10u64, 9, 0, 8, 11] {
+        let number = hours + 1_000;
+        let item = Item::document(words(number, 200));
+        source.put("issues", format!("issue/{number}"), item);
+        let mut ctx = repo.ctx();
+        ctx.clock = Arc::new(ManualClock::at(1_795_392_000 + hours * 3_600));
+        backup(&repo.open(), &source, &small_options(), &ctx).unwrap();
+        assert_same(&repo.newest(), &source.model());
+    }
+    assert_eq!(repo.snapshots().len(), 5);
+    repo.assert_sound();
 }

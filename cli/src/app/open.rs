@@ -79,6 +79,21 @@ impl Memory {
         }
     }
 
+    /// Makes sure that something can be remembered, before there is something to remember.
+    fn prepare(&self) -> Result<(), CommandError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        std::fs::create_dir_all(folder).map_err(|error| {
+            CommandError::failed(format!(
+                "cannot use the cache folder `{}`",
+                folder.display()
+            ))
+            .caused_by(&error)
+            .hint("name another folder with `--cache-dir DIR`, or do without: `--no-cache`")
+        })
+    }
+
     fn client(&self, id: RepositoryId) -> Result<Client, ClientError> {
         match &self.folder {
             Some(folder) => Client::open(folder.join(format!("{}-{id}", self.address))),
@@ -168,7 +183,7 @@ pub(crate) fn repository(
     let memory = Memory::new(settings, url);
     let repository = Repository::open(store, &key, |id| memory.client(id)).map_err(|error| {
         let wrong_key = match &error {
-            RepoError::WrongKey { kind, .. } => Some(key_hint(kind, &settings.key)),
+            RepoError::WrongKey { kind, slots } => Some(key_hint(kind, *slots, &settings.key)),
             _ => None,
         };
         let failed = failed(error.into());
@@ -199,13 +214,14 @@ fn open_store(url: &str, engine: &Engine) -> Result<Store, RepoError> {
     Ok(store)
 }
 
-fn key_hint(kind: &str, origin: &KeyOrigin) -> String {
+fn key_hint(kind: &str, slots: usize, origin: &KeyOrigin) -> String {
     let other = if kind == "passphrase" {
         "if it opens with a key file, give `--key-file FILE`"
     } else {
         "if it opens with a passphrase, set `ESKER_PASSWORD` and give no key file"
     };
     match origin {
+        _ if slots == 0 => other.into(),
         KeyOrigin::Terminal => format!("type the passphrase again; {other}"),
         origin => format!("look at what `{}` says; {other}", origin.name()),
     }
@@ -221,8 +237,9 @@ pub(crate) fn make(
     let failed =
         |error: Error| CommandError::engine(format!("cannot make a repository at `{url}`"), error);
     refuse_occupied(url, engine).map_err(|error| failed(error.into()))?;
-    let key = new_key(&settings.key, ask)?;
     let memory = Memory::new(settings, url);
+    memory.prepare()?;
+    let key = new_key(&settings.key, ask)?;
     let options = CreateOptions {
         unlocks: vec![key.unlock.clone()],
         ..CreateOptions::default()
@@ -238,7 +255,11 @@ pub(crate) fn make(
         )?)
     };
     let repository = create().map_err(|error| {
-        key.discard();
+        // A repository that came to be after all must not lose its only key.
+        let is_none = |store: Store| store.list("config").is_ok_and(|found| found.is_empty());
+        if Store::open(url, engine.handle()).map_or(true, is_none) {
+            key.discard();
+        }
         failed(error)
     })?;
     memory.remember(repository.id());

@@ -11,6 +11,17 @@ use crate::error::CommandError;
 /// Looks up an environment variable.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
+/// The environment of this process.
+pub(crate) fn of_process(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// True where colours may be used on a terminal.
+pub(crate) fn wants_colour(environment: Environment<'_>) -> bool {
+    variable(environment, "NO_COLOR").is_none()
+        && variable(environment, "TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Where the key of the repository comes from.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum KeyOrigin {
@@ -108,8 +119,7 @@ impl Settings {
             },
             json: args.json,
             verbosity,
-            colour: variable(environment, "NO_COLOR").is_none()
-                && variable(environment, "TERM").is_none_or(|term| term != "dumb"),
+            colour: wants_colour(environment),
             log_level,
             log_format: args.log_format,
             log_file: args.log_file.clone(),

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn times_are_read_with_a_zone_or_locally() {
-        let at = |text: &str, day| parse_time(text, day).map(|time| time.as_second()).ok();
+        let at = |text: &str, day| parse_time(text, day).map(Timestamp::as_second).ok();
         assert_eq!(at("1970-01-01T00:01:00Z", WholeDay::End), Some(60));
         assert_eq!(at("1970-01-01T01:01:00+01:00", WholeDay::End), Some(60));
         assert_eq!(at("1970-01-01 00:01Z", WholeDay::End), Some(60));

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use esker_engine::Error;
 use esker_engine::ops::ls::Contents;
 
-use super::Surroundings;
+use super::{Surroundings, objects};
 use crate::Outcome;
 use crate::app::snapshot_name::SnapshotName;
 use crate::error::CommandError;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &CatArgs, around: &Surroundings<'_>) -> Result<Outcome, 
     let opened = around.open()?;
     let history = around.history(&opened)?;
     let snapshot = name.find(&history)?;
-    let contents = Contents::new(around.objects(&opened)?, snapshot);
+    let contents = Contents::new(objects(&opened)?, snapshot);
     let ctx = around.engine.quiet_context();
     around
         .ui

@@ -7,7 +7,7 @@ use esker_engine::object::ReadObject;
 use esker_engine::ops::diff::{ChangeKind, PathChange, diff};
 use serde::Serialize;
 
-use super::Surroundings;
+use super::{Surroundings, objects};
 use crate::Outcome;
 use crate::app::snapshot_name::SnapshotName;
 use crate::error::CommandError;
@@ -61,7 +61,7 @@ pub(super) fn run(args: &DiffArgs, around: &Surroundings<'_>) -> Result<Outcome,
             error,
         )
     };
-    let reader: Arc<dyn ReadObject> = around.objects(&opened)?;
+    let reader: Arc<dyn ReadObject> = objects(&opened)?;
     let ctx = around.engine.quiet_context();
     let changes = diff(&reader, old, new, &path, &ctx).map_err(failed)?;
     let changes = changes

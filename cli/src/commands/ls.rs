@@ -7,7 +7,7 @@ use esker_engine::id::hex_encode;
 use esker_engine::ops::ls::{Contents, Depth, Located};
 use serde::Serialize;
 
-use super::Surroundings;
+use super::{Surroundings, objects};
 use crate::Outcome;
 use crate::app::snapshot_name::SnapshotName;
 use crate::app::units::local_seconds;
@@ -94,7 +94,7 @@ pub(super) fn run(args: &LsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
     let history = around.history(&opened)?;
     let snapshot = name.find(&history)?;
     let failed = |error| CommandError::engine(format!("cannot list `{}`", name.text), error);
-    let contents = Contents::new(around.objects(&opened)?, snapshot);
+    let contents = Contents::new(objects(&opened)?, snapshot);
     let depth = if args.one_level {
         Depth::One
     } else {

@@ -88,14 +88,14 @@ impl Surroundings<'_> {
         }
         Ok(history)
     }
+}
 
-    /// Opens the index, for reading.
-    pub(crate) fn objects(&self, opened: &Opened) -> Result<Arc<Objects>, CommandError> {
-        let what = format!("cannot read the index of `{}`", opened.url);
-        let objects = Objects::load(&opened.repository, CacheSizes::default())
-            .map_err(|error| CommandError::engine(what, error))?;
-        Ok(Arc::new(objects))
-    }
+/// Opens the index, for reading.
+pub(crate) fn objects(opened: &Opened) -> Result<Arc<Objects>, CommandError> {
+    let what = format!("cannot read the index of `{}`", opened.url);
+    let objects = Objects::load(&opened.repository, CacheSizes::default())
+        .map_err(|error| CommandError::engine(what, error))?;
+    Ok(Arc::new(objects))
 }
 
 /// Runs a command.

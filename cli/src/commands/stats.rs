@@ -32,7 +32,7 @@ pub(super) fn run(_: &StatsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
 }
 
 fn lines(stats: &Stats) -> Vec<String> {
-    let ratio = if stats.stored_bytes == 0 {
+    let ratio = if stats.raw_bytes == 0 {
         1.0
     } else {
         stats.raw_bytes as f64 / stats.stored_bytes as f64

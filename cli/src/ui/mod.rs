@@ -5,6 +5,7 @@ pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,10 +60,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Prints what is wrong with the arguments, or the help that was asked for.
-pub(crate) fn usage(error: &clap::Error, mut streams: Streams) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error, mut streams: Streams, colour: bool) -> ExitCode {
     let text = error.render();
     let coloured = |terminal: bool| {
-        if terminal && std::env::var_os("NO_COLOR").is_none() {
+        if terminal && colour {
             text.ansi().to_string()
         } else {
             text.to_string()
@@ -116,6 +117,11 @@ impl Ui {
         self.verbosity == Verbosity::Verbose
     }
 
+    /// True where the standard error may be coloured.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.colour
+    }
+
     /// Writes to the standard output.
     pub(crate) fn with_out<T>(&self, write: impl FnOnce(&mut dyn Write) -> T) -> T {
         write(&mut *locked(&self.out))
@@ -165,7 +171,7 @@ impl Ui {
         let mut text = format!("{} {message}\n", self.label("error:", "31"));
         for (label, colour, lines) in [("caused by:", "31", causes), ("hint:", "36", hints)] {
             for line in lines {
-                text += &format!("{} {line}\n", self.label(label, colour));
+                let _ = writeln!(text, "{} {line}", self.label(label, colour));
             }
         }
         let _ = locked(&self.err).write_all(text.as_bytes());

@@ -114,16 +114,15 @@ impl Changes {
             if self.ctx.cancel.is_cancelled() {
                 return Err(Error::Cancelled);
             }
-            let (name, differences) = match &mut self.current {
-                Some(current) => (&current.0, &mut current.1),
-                None => {
-                    let Some(name) = self.collections.pop_front() else {
-                        return Ok(None);
-                    };
-                    let (old, new) = (self.old.trees().tree(&name), self.new.trees().tree(&name));
-                    let current = self.current.insert((name, tree::diff(&old, &new)));
-                    (&current.0, &mut current.1)
-                }
+            if self.current.is_none() {
+                let Some(name) = self.collections.pop_front() else {
+                    return Ok(None);
+                };
+                let (old, new) = (self.old.trees().tree(&name), self.new.trees().tree(&name));
+                self.current = Some((name, tree::diff(&old, &new)));
+            }
+            let Some((name, differences)) = &mut self.current else {
+                continue;
             };
             let Some(difference) = differences.next().transpose()? else {
                 self.current = None;

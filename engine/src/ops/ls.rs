@@ -19,7 +19,7 @@ const FILES: &str = "files";
 /// The key of the folder itself in a files source (FORMAT.md §8).
 const TOP: &[u8] = &[0];
 /// Zeros that are written at once.
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// How far down a listing goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

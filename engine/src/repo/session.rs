@@ -79,10 +79,15 @@ impl Repository {
     pub fn open_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
         let started = rfc3339(ctx.clock.now());
         let epoch = self.newest_epoch()?.unwrap_or(0);
+        let mut ulid = new_ulid(ctx)?;
+        // Commits count in the order of their names: a clock that was set back must not make an older one the newest.
+        if let Some(head) = self.client().remembered().head {
+            ulid = ulid.max(Ulid(head.slot.ulid.0.saturating_add(1)));
+        }
         let name = SessionName {
             epoch,
             writer: self.client().writer(),
-            ulid: new_ulid(ctx)?,
+            ulid,
         };
         let lock = self.client().lock(name)?;
         let marker = SessionMarker {

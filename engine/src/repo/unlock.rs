@@ -174,6 +174,12 @@ pub(super) fn unlock(
         }
     }
     slots.dedup();
+    if slots.is_empty() {
+        return Err(RepoError::Unreadable {
+            name: "keys".into(),
+            what: "no key slot is left".into(),
+        });
+    }
     let (mut of_kind, mut damaged) = (0, None);
     for id in slots {
         let names = [false, true].map(|copy| ObjectName::Key { slot: id, copy });

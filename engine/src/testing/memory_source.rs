@@ -240,17 +240,15 @@ impl MemorySource {
             let own = state.items.keys().filter(of_collection);
             own.map(|key| key.1.clone()).collect()
         };
-        if let Some(base) = scan.base {
-            if !self.state().silent_deletes {
-                let (reader, name) = (Arc::clone(base.reader()), scan.collection.to_owned());
-                let known = tokio::task::spawn_blocking(move || {
-                    let entries = reader.entries(&name, b"");
-                    entries
-                        .map(|entry| Ok(entry?.0))
-                        .collect::<Result<Vec<_>, BaseError>>()
-                });
-                keys.extend(known.await.expect("the reader does not panic")?);
-            }
+        if let Some(base) = scan.base.filter(|_| !self.state().silent_deletes) {
+            let (reader, name) = (Arc::clone(base.reader()), scan.collection.to_owned());
+            let known = tokio::task::spawn_blocking(move || {
+                let entries = reader.entries(&name, b"");
+                entries
+                    .map(|entry| Ok(entry?.0))
+                    .collect::<Result<Vec<_>, BaseError>>()
+            });
+            keys.extend(known.await.expect("the reader does not panic")?);
         }
         Ok(keys)
     }

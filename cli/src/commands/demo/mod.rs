@@ -44,7 +44,8 @@ pub(crate) struct DemoArgs {
 /// One day, as told.
 #[derive(Serialize)]
 struct Day {
-    day: u64,
+    #[serde(rename = "day")]
+    number: u64,
     what: String,
     snapshot: String,
     entries: u64,
@@ -254,7 +255,7 @@ impl<'a> Demo<'a> {
         progress.end();
         let statistics = report.statistics;
         Ok(Day {
-            day,
+            number: day,
             what,
             snapshot: report.snapshot.map(|id| id.to_hex()).unwrap_or_default(),
             entries: statistics.new + statistics.changed + statistics.unchanged,
@@ -365,7 +366,7 @@ fn lines(story: &Story, stage: &Stage) -> Vec<String> {
         .right(&[2, 3, 4, 5]);
     for day in &story.days {
         table.row([
-            day.day.to_string(),
+            day.number.to_string(),
             day.what.clone(),
             text::bytes(day.bytes_read),
             text::bytes(day.bytes_added),
