@@ -175,7 +175,7 @@ fn wrong_keys() {
     --- stderr
     error: cannot open the repository at `repo`
     caused by: no key slot opens with this passphrase: 0 of that kind tried
-    hint: look at what `ESKER_PASSWORD` says; if it opens with a key file, give `--key-file FILE`
+    hint: if it opens with a key file, give `--key-file FILE`
     --- exit 1
     ");
 }
