@@ -9,9 +9,7 @@ use esker_engine::format::commit::{self, Slot};
 use esker_engine::format::name::ObjectName;
 use esker_engine::format::sealed::{self, SealedKind};
 use esker_engine::repo::{RepoError, Repository};
-use esker_engine::source::{
-    Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo,
-};
+use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo};
 use esker_tests::{Copies, MemorySource, TempRepo, assert_same, issues_and_files, small_options};
 
 /// A source whose scan comes upon a collector that fences all open sessions, so many times.

@@ -1,11 +1,11 @@
 //! Tests that cross rooms, in one binary.
 
-mod format_compat;
 mod cancel;
 mod cli;
 mod crash;
 mod damage;
 mod fenced;
+mod format_compat;
 mod hostile;
 mod memory;
 mod roundtrip;

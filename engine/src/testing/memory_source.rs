@@ -347,9 +347,8 @@ impl ItemReader {
     /// How many bytes the rest begins with that are holes, or are none.
     fn run(&self, is_hole: bool) -> usize {
         let blocks = self.rest.chunks(BLOCK);
-        let same = |block: &&[u8]| {
-            (self.holes && block.len() == BLOCK && **block == ZEROS) == is_hole
-        };
+        let same =
+            |block: &&[u8]| (self.holes && block.len() == BLOCK && **block == ZEROS) == is_hole;
         blocks.take_while(same).map(<[u8]>::len).sum()
     }
 }
