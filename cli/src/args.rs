@@ -13,12 +13,7 @@ use crate::commands::Command;
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with problems, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(
-    name = "esker",
-    version,
-    propagate_version = false,
-    disable_help_subcommand = false
-)]
+#[command(name = "esker", version, propagate_version = false, disable_help_subcommand = false)]
 pub(crate) struct Args {
     /// What every command takes.
     #[command(flatten)]
@@ -67,13 +62,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
     /// How log lines look
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t
-    )]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log_format: LogFormat,
     /// Log to this file instead of the standard error
     #[arg(long, global = true, value_name = "FILE")]

@@ -33,13 +33,7 @@ pub(crate) struct CommandError {
 
 impl CommandError {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-            causes: Vec::new(),
-            hints: Vec::new(),
-            damaged: None,
-        }
+        Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new(), damaged: None }
     }
 
     /// Something could not be done.

@@ -37,11 +37,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams) -> ExitCo
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
-            return ui::usage(
-                &error,
-                streams,
-                settings::wants_colour(&settings::of_process),
-            );
+            return ui::usage(&error, streams, settings::wants_colour(&settings::of_process));
         }
     };
     let settings = match Settings::resolve(&args.global, &settings::of_process) {

@@ -51,9 +51,7 @@ pub struct Compressor(bulk::Compressor<'static>);
 impl Compressor {
     /// Makes the context, which costs more than compressing a small frame.
     pub fn new() -> Result<Self, CompressError> {
-        bulk::Compressor::new(LEVEL)
-            .map(Self)
-            .map_err(|source| CompressError::Failed { source })
+        bulk::Compressor::new(LEVEL).map(Self).map_err(|source| CompressError::Failed { source })
     }
 
     /// Appends one zstd frame of `plain` to `out`, if that saves at least about 3 %.
@@ -80,9 +78,7 @@ pub struct Decompressor(bulk::Decompressor<'static>);
 impl Decompressor {
     /// Makes the context.
     pub fn new() -> Result<Self, CompressError> {
-        bulk::Decompressor::new()
-            .map(Self)
-            .map_err(|source| CompressError::Failed { source })
+        bulk::Decompressor::new().map(Self).map_err(|source| CompressError::Failed { source })
     }
 
     /// Replaces `out` by the `raw_len` bytes of exactly one zstd frame.
@@ -111,10 +107,7 @@ impl Decompressor {
             .decompress_to_buffer(compressed, out)
             .map_err(|error| damaged(error.to_string()))?;
         if found != raw_len {
-            return Err(CompressError::Length {
-                expected: raw_len,
-                found,
-            });
+            return Err(CompressError::Length { expected: raw_len, found });
         }
         Ok(())
     }
@@ -182,9 +175,7 @@ mod tests {
     fn a_frame_of_another_length_is_refused() {
         let (mut compressor, mut decompressor) = pair();
         let mut frame = Vec::new();
-        compressor
-            .compress(&vec![0; 50 * 1024 * 1024], &mut frame)
-            .unwrap();
+        compressor.compress(&vec![0; 50 * 1024 * 1024], &mut frame).unwrap();
         let mut out = Vec::new();
         for length in [0, 1, 1024, 50 * 1024 * 1024 - 1] {
             assert!(decompressor.decompress(&frame, length, &mut out).is_err());
@@ -195,11 +186,7 @@ mod tests {
         let error = decompressor.decompress(&frame, longer, &mut out);
         assert!(matches!(error, Err(CompressError::Length { .. })));
         frame.push(0);
-        assert!(
-            decompressor
-                .decompress(&frame, longer - 1, &mut out)
-                .is_err()
-        );
+        assert!(decompressor.decompress(&frame, longer - 1, &mut out).is_err());
         assert!(decompressor.decompress(&[], 0, &mut out).is_err());
     }
 }

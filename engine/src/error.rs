@@ -82,9 +82,9 @@ impl From<PackError> for Error {
 fn of_object(error: &ObjectError) -> ErrorKind {
     match error {
         ObjectError::Missing { .. } | ObjectError::Damaged { .. } => ErrorKind::Corrupt,
-        ObjectError::Failed { source } => source
-            .downcast_ref::<RepoError>()
-            .map_or(ErrorKind::Internal, RepoError::kind),
+        ObjectError::Failed { source } => {
+            source.downcast_ref::<RepoError>().map_or(ErrorKind::Internal, RepoError::kind)
+        }
         ObjectError::Cancelled => ErrorKind::Cancelled,
     }
 }

@@ -41,12 +41,10 @@ pub fn hex_decode(text: &str) -> Option<Vec<u8>> {
 /// Writes bytes as lower-case hex.
 pub fn hex_encode(bytes: &[u8]) -> String {
     use fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 macro_rules! id {
@@ -203,10 +201,7 @@ impl FromStr for Ulid {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let wrong = || ParseIdError {
-            text: text.into(),
-            expected: 26,
-        };
+        let wrong = || ParseIdError { text: text.into(), expected: 26 };
         if text.len() != 26 || !matches!(text.as_bytes()[0], b'0'..=b'7') {
             return Err(wrong());
         }
@@ -229,12 +224,9 @@ mod tests {
         let id: PackId = "000102030405060708090a0b0c0d0eff".parse().unwrap();
         assert_eq!(id.0[15], 0xff);
         assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0eff");
-        for text in [
-            "",
-            "00",
-            "000102030405060708090A0b0c0d0eff",
-            "zz0102030405060708090a0b0c0d0eff",
-        ] {
+        for text in
+            ["", "00", "000102030405060708090A0b0c0d0eff", "zz0102030405060708090a0b0c0d0eff"]
+        {
             assert!(text.parse::<PackId>().is_err(), "{text}");
         }
     }
@@ -246,11 +238,7 @@ mod tests {
         for ulid in [early, late, Ulid(u128::MAX), Ulid(0)] {
             assert_eq!(ulid.to_string().parse::<Ulid>().unwrap(), ulid);
         }
-        for text in [
-            "",
-            "80000000000000000000000000",
-            "0000000000000000000000000u",
-        ] {
+        for text in ["", "80000000000000000000000000", "0000000000000000000000000u"] {
             assert!(text.parse::<Ulid>().is_err(), "{text}");
         }
     }

@@ -16,9 +16,7 @@ struct Folder {
 
 impl Folder {
     fn new() -> Self {
-        Self {
-            dir: TempDir::new().expect("a temporary folder"),
-        }
+        Self { dir: TempDir::new().expect("a temporary folder") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -42,10 +40,7 @@ impl SourceFixture for Folder {
         let text = format!("step {step}\n").repeat(100);
         if step == 0 {
             for number in 0..20 {
-                self.write(
-                    &format!("kept/{number}.txt"),
-                    format!("kept {number}").as_bytes(),
-                );
+                self.write(&format!("kept/{number}.txt"), format!("kept {number}").as_bytes());
             }
             self.write("large.bin", &vec![7; 300_000]);
             self.write("untouched.txt", b"nobody changes this one");

@@ -20,18 +20,12 @@ fn the_next_run_reads_what_the_checkpoint_does_not_hold() {
         let cancelled = repo.backup_with(&source, &small_options());
         assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
         assert_eq!(source.take_reads().len() as u64, read, "it stops at once");
-        assert!(
-            repo.snapshots().is_empty(),
-            "a checkpoint is not shown as a snapshot"
-        );
+        assert!(repo.snapshots().is_empty(), "a checkpoint is not shown as a snapshot");
         let history = repo.open().history().unwrap();
         let checkpoint = history.snapshots.last().expect("there is a checkpoint");
         assert!(checkpoint.commit.checkpoint);
         let entries = checkpoint.commit.collections.iter();
-        let entries: u64 = entries
-            .filter_map(|it| it.root)
-            .map(|root| root.entries)
-            .sum();
+        let entries: u64 = entries.filter_map(|it| it.root).map(|root| root.entries).sum();
         assert_eq!(entries, read, "all that was read is kept");
         repo.assert_sound();
 
@@ -93,11 +87,7 @@ fn cancelling_with_many_workers_keeps_the_repository_sound() {
         repo.create();
         let source = issues_and_files("cancel", 1_200);
         source.cancel_after_reads(Some(read));
-        let options = BackupOptions {
-            workers: 4,
-            memory: 256 * 1024 * 1024,
-            ..small_options()
-        };
+        let options = BackupOptions { workers: 4, memory: 256 * 1024 * 1024, ..small_options() };
         let done = repo.backup_with(&source, &options);
         assert!(matches!(done, Err(Error::Cancelled)), "{done:?}");
         source.cancel_after_reads(None);
@@ -121,10 +111,7 @@ fn cancelling_after_the_scan_has_ended_makes_no_snapshot() {
         source.cancel_after_reads(Some(read));
         let done = repo.backup_with(&source, &small_options());
         assert!(matches!(done, Err(Error::Cancelled)), "{done:?}");
-        assert!(
-            repo.snapshots().is_empty(),
-            "nothing that misses objects is a snapshot"
-        );
+        assert!(repo.snapshots().is_empty(), "nothing that misses objects is a snapshot");
         source.cancel_after_reads(None);
         repo.backup(&source);
         assert_same(&repo.newest(), &source.model());

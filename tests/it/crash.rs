@@ -38,10 +38,7 @@ fn message<E: std::fmt::Debug>(error: E) -> String {
     format!("{error:?}")
 }
 
-const THRICE: RetryPolicy = RetryPolicy {
-    attempts: 3,
-    first_delay: Duration::ZERO,
-};
+const THRICE: RetryPolicy = RetryPolicy { attempts: 3, first_delay: Duration::ZERO };
 
 fn small_source() -> MemorySource {
     let source = MemorySource::new("crash", &["issues", "files"]);
@@ -65,10 +62,7 @@ fn change_much(source: &MemorySource) {
 }
 
 fn with_checkpoints() -> BackupOptions {
-    BackupOptions {
-        checkpoint_bytes: 1,
-        ..small_options()
-    }
+    BackupOptions { checkpoint_bytes: 1, ..small_options() }
 }
 
 /// A repository with two snapshots, whose source has changed since.
@@ -117,10 +111,7 @@ fn backup_at_every_call(
             copies.assert_equal(repo);
             let report = repo.check(true).unwrap();
             assert!(report.findings.is_empty(), "{what}: {:#?}", report.findings);
-            assert_eq!(
-                report.open_sessions, 0,
-                "{what}: a dead session was not fenced"
-            );
+            assert_eq!(report.open_sessions, 0, "{what}: a dead session was not fenced");
         },
     )
 }
@@ -262,15 +253,9 @@ fn forget_at_every_call(repo: TempRepo, fault: Fault, retry: RetryPolicy) {
             }
             repo.assert_sound();
             let is_there = |repo: &TempRepo| repo.snapshots().iter().any(|it| it.id == chosen.id);
-            assert!(
-                done.is_err() || !is_there(repo),
-                "{what}: it was forgotten and is there"
-            );
+            assert!(done.is_err() || !is_there(repo), "{what}: it was forgotten and is there");
             if call.operation == Operation::List {
-                assert!(
-                    done.is_ok() || is_there(repo),
-                    "{what}: nothing was written yet"
-                );
+                assert!(done.is_ok() || is_there(repo), "{what}: nothing was written yet");
             }
             forget(repo, repo.store(), &|| ()).unwrap();
             let mut left = copies.clone();

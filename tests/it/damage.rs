@@ -96,10 +96,7 @@ fn template() -> &'static Template {
 }
 
 fn make_template() -> Template {
-    let (repo, source) = (
-        TempRepo::memory(),
-        MemorySource::new("damage", &["issues", "files"]),
-    );
+    let (repo, source) = (TempRepo::memory(), MemorySource::new("damage", &["issues", "files"]));
     let repository = repo.create();
     for number in 0..300 {
         let text = words(number, 200 + (number as usize * 53) % 1500);
@@ -135,14 +132,8 @@ fn make_template() -> Template {
     let objects = BTreeMap::from([
         (Kind::Config, "config/0".into()),
         (Kind::ConfigCopy, "config/0.copy".into()),
-        (
-            Kind::Slot,
-            find(&|name| name.starts_with("keys/") && !name.contains(".copy")),
-        ),
-        (
-            Kind::SlotCopy,
-            find(&|name| name.starts_with("keys/") && name.contains(".copy")),
-        ),
+        (Kind::Slot, find(&|name| name.starts_with("keys/") && !name.contains(".copy"))),
+        (Kind::SlotCopy, find(&|name| name.starts_with("keys/") && name.contains(".copy"))),
         (Kind::DataPack, find(&|name| name.ends_with("-d"))),
         (Kind::MetaPack, find(&|name| name.ends_with("-m"))),
         (Kind::MixedPack, format!("packs/mixed/{last_mixed}")),
@@ -154,17 +145,8 @@ fn make_template() -> Template {
     ]);
     assert!(names.contains(&objects[&Kind::MixedPack]));
     let index = Arc::new(Objects::load(&repo.open(), CacheSizes::default()).unwrap());
-    let needs = snapshots
-        .iter()
-        .map(|(snapshot, model)| needs(&index, snapshot, model))
-        .collect();
-    Template {
-        repo,
-        source,
-        snapshots,
-        objects,
-        needs,
-    }
+    let needs = snapshots.iter().map(|(snapshot, model)| needs(&index, snapshot, model)).collect();
+    Template { repo, source, snapshots, objects, needs }
 }
 
 fn needs(
@@ -188,10 +170,7 @@ fn needs(
 }
 
 fn named(report: &CheckReport, object: &str) -> bool {
-    report
-        .findings
-        .iter()
-        .any(|finding| finding.object == object)
+    report.findings.iter().any(|finding| finding.object == object)
 }
 
 /// Reads every key by itself: those that cannot be read. What is read must be right.
@@ -201,10 +180,7 @@ fn unreadable(repo: &TempRepo, snapshot: &Snapshot, model: &Model, what: &str) -
     let mut lost = BTreeSet::new();
     for (key, item) in model {
         match read_one(&reader, &snapshot.commit, key) {
-            Ok(found) => assert!(
-                found.as_ref() == Some(item),
-                "{what}: {key:?} is read and wrong"
-            ),
+            Ok(found) => assert!(found.as_ref() == Some(item), "{what}: {key:?} is read and wrong"),
             Err(_) => {
                 lost.insert(key.clone());
             }
@@ -288,12 +264,7 @@ fn matrix(kind: Kind) {
         let report = report.unwrap_or_else(|error| panic!("{what}: the next backup: {error:?}"));
         assert!(report.snapshot.is_some());
         if !kind.is_pack() {
-            assert_eq!(
-                report.status,
-                SnapshotStatus::Complete,
-                "{what}: {:?}",
-                report.problems
-            );
+            assert_eq!(report.status, SnapshotStatus::Complete, "{what}: {:?}", report.problems);
         }
         let newest = repo.snapshots().pop().unwrap();
         if kind.is_pack() && harm.is_flip() {

@@ -58,15 +58,10 @@ impl Source for FencedSource {
     ) -> Result<ScanEnd, SourceError> {
         let end = self.inner.scan(base, mode, changes, ctx).await?;
         let left = |times: u32| times.checked_sub(1);
-        let left = self
-            .times
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        let left = self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         if left.is_ok() {
             std::thread::scope(|scope| {
-                scope
-                    .spawn(|| fence_all(&self.repo, &self.repository))
-                    .join()
-                    .unwrap();
+                scope.spawn(|| fence_all(&self.repo, &self.repository)).join().unwrap();
             });
         }
         Ok(end)
@@ -121,10 +116,7 @@ fn who_is_fenced_again_and_again_gives_up() {
     let inner = issues_and_files("fenced", 5);
     let source = fenced(&repo, &inner, u32::MAX);
     let error = repo.backup_with(&source, &small_options()).unwrap_err();
-    assert!(
-        matches!(error, Error::Repo(RepoError::Fenced { .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Repo(RepoError::Fenced { .. })), "{error:?}");
     repo.assert_sound();
     repo.backup(&inner);
     assert_same(&repo.newest(), &inner.model());

@@ -33,10 +33,7 @@ fn golden() -> PathBuf {
 
 fn noise(seed: &str, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
-    blake3::Hasher::new()
-        .update(seed.as_bytes())
-        .finalize_xof()
-        .fill(&mut bytes);
+    blake3::Hasher::new().update(seed.as_bytes()).finalize_xof().fill(&mut bytes);
     bytes
 }
 
@@ -46,10 +43,7 @@ fn entries(day: u32) -> Vec<(usize, &'static str, Entry, Payload)> {
     let base = |kind| {
         let mut entry = Entry::new(kind);
         entry.version = Bytes::from_static(b"token");
-        entry.metadata.modified = Some(Timestamp {
-            seconds: -86_400,
-            nanoseconds: 999_999_999,
-        });
+        entry.metadata.modified = Some(Timestamp { seconds: -86_400, nanoseconds: 999_999_999 });
         entry.metadata.mode = Some(0o4755);
         entry.metadata.owner = Some((1000, 100));
         entry.metadata.user = Some("somebody".into());
@@ -72,22 +66,10 @@ fn entries(day: u32) -> Vec<(usize, &'static str, Entry, Payload)> {
         list.push((0, name, device, Payload::None));
     }
     let mut file = base(EntryKind::File);
-    file.metadata.created = Some(Timestamp {
-        seconds: 8_000_000_000,
-        nanoseconds: 1,
-    });
-    file.metadata.changed = Some(Timestamp {
-        seconds: 0,
-        nanoseconds: 0,
-    });
-    file.metadata.link_group = Some(LinkGroup {
-        device: 3,
-        inode: 4,
-    });
-    file.metadata.xattrs = vec![
-        ("user.a".into(), "1".into()),
-        ("user.b".into(), Bytes::new()),
-    ];
+    file.metadata.created = Some(Timestamp { seconds: 8_000_000_000, nanoseconds: 1 });
+    file.metadata.changed = Some(Timestamp { seconds: 0, nanoseconds: 0 });
+    file.metadata.link_group = Some(LinkGroup { device: 3, inode: 4 });
+    file.metadata.xattrs = vec![("user.a".into(), "1".into()), ("user.b".into(), Bytes::new())];
     file.metadata.media_type = Some("text/plain".into());
     file.metadata.other = vec![(128, "the source's own".into())];
     let contents: [(&str, Vec<u8>); 6] = [
@@ -96,10 +78,7 @@ fn entries(day: u32) -> Vec<(usize, &'static str, Entry, Payload)> {
         ("file small", noise("small", 2_000)),
         ("file of parts", noise("parts", 70_000)),
         ("file of a list", noise("list", 500_000)),
-        (
-            "file that changes",
-            format!("day {day}\n").repeat(50).into_bytes(),
-        ),
+        ("file that changes", format!("day {day}\n").repeat(50).into_bytes()),
     ];
     for (name, bytes) in contents {
         list.push((0, name, file.clone(), Payload::Bytes(bytes.into())));
@@ -109,16 +88,8 @@ fn entries(day: u32) -> Vec<(usize, &'static str, Entry, Payload)> {
     list.push((0, "a value that spills", spilled, Payload::None));
     for number in 0..200 {
         let key: &'static str = Box::leak(format!("ABC-{number}").into_boxed_str());
-        let text = format!(
-            "{{\"key\":\"{key}\",\"day\":{}}}",
-            if number == 7 { day } else { 0 }
-        );
-        list.push((
-            1,
-            key,
-            Entry::new(EntryKind::Document),
-            Payload::Bytes(text.into()),
-        ));
+        let text = format!("{{\"key\":\"{key}\",\"day\":{}}}", if number == 7 { day } else { 0 });
+        list.push((1, key, Entry::new(EntryKind::Document), Payload::Bytes(text.into())));
     }
     list
 }
@@ -146,14 +117,7 @@ impl Source for Fixed {
         _: &RunContext,
     ) -> Result<ScanEnd, SourceError> {
         for (collection, key, entry, payload) in entries(self.day) {
-            changes
-                .put(
-                    collection,
-                    Bytes::from_static(key.as_bytes()),
-                    entry,
-                    payload,
-                )
-                .await?;
+            changes.put(collection, Bytes::from_static(key.as_bytes()), entry, payload).await?;
         }
         if self.day == 2 {
             changes.delete(1, "ABC-13".into()).await?;
@@ -168,10 +132,7 @@ impl Source for Fixed {
                 detail: String::new(),
             },
         };
-        Ok(ScanEnd {
-            collections: vec![end("things"), end("issues")],
-            requests: 3,
-        })
+        Ok(ScanEnd { collections: vec![end("things"), end("issues")], requests: 3 })
     }
 }
 
@@ -197,9 +158,7 @@ fn describe(repository: &Repository) -> String {
                 let (key, entry) = item.expect("the tree can be read");
                 let mut content = Vec::new();
                 let mut stream = ContentStream::new(Arc::clone(&objects), &entry);
-                stream
-                    .read_to_end(&mut content)
-                    .expect("the content can be read");
+                stream.read_to_end(&mut content).expect("the content can be read");
                 let hash = |bytes: &[u8]| hex_encode(&blake3::hash(bytes).as_bytes()[..8]);
                 let name = String::from_utf8_lossy(&key);
                 let (encoded, content) = (hash(&encode_entry(&entry)), hash(&content));
@@ -219,55 +178,28 @@ fn write(folder: &Path, runtime: &tokio::runtime::Runtime) {
     let url = place.to_str().expect("text");
     let store = Store::open_new(url, runtime.handle().clone()).expect("a store");
     let clock = ManualClock::at(1_795_000_000);
-    let ctx = RunContext {
-        clock: Arc::new(clock),
-        ..RunContext::default()
-    };
-    let options = CreateOptions {
-        unlocks: vec![key],
-        ..CreateOptions::default()
-    };
+    let ctx = RunContext { clock: Arc::new(clock), ..RunContext::default() };
+    let options = CreateOptions { unlocks: vec![key], ..CreateOptions::default() };
     let repository = Repository::create(store, &options, |_| Client::forgetful(), &ctx);
     let repository = Arc::new(repository.expect("a repository"));
     for day in 1..4 {
-        let options = BackupOptions {
-            tags: vec![format!("day{day}")],
-            ..BackupOptions::default()
-        };
-        backup(
-            &repository,
-            &Fixed { day },
-            &options,
-            &RunContext::default(),
-        )
-        .expect("a backup");
+        let options = BackupOptions { tags: vec![format!("day{day}")], ..BackupOptions::default() };
+        backup(&repository, &Fixed { day }, &options, &RunContext::default()).expect("a backup");
     }
     let session = repository.open_session(&ctx).expect("a session");
     repository.abandon(&session, &ctx).expect("a fence");
     let history = repository.history().expect("the history");
-    let slots: Vec<_> = history
-        .snapshots
-        .iter()
-        .map(|snapshot| snapshot.slot)
-        .collect();
-    repository
-        .mark(MarkAction::Forget, &slots[..1], None, &ctx)
-        .expect("a mark");
-    repository
-        .mark(MarkAction::Hold, &slots[1..2], Some("audit"), &ctx)
-        .expect("a mark");
-    repository
-        .mark(MarkAction::Tag, &slots[2..], Some("kept"), &ctx)
-        .expect("a mark");
+    let slots: Vec<_> = history.snapshots.iter().map(|snapshot| snapshot.slot).collect();
+    repository.mark(MarkAction::Forget, &slots[..1], None, &ctx).expect("a mark");
+    repository.mark(MarkAction::Hold, &slots[1..2], Some("audit"), &ctx).expect("a mark");
+    repository.mark(MarkAction::Tag, &slots[2..], Some("kept"), &ctx).expect("a mark");
     std::fs::write(folder.join("expected.txt"), describe(&repository)).expect("what it holds");
 }
 
 #[test]
 fn golden_repositories_open_and_hold_what_they_held() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     if let Ok(name) = std::env::var("ESKER_GOLDEN") {
         write(&golden().join(name), &runtime);
     }
@@ -283,10 +215,7 @@ fn golden_repositories_open_and_hold_what_they_held() {
             Arc::new(Repository::open(store, &key, |_| Client::forgetful()).expect("it opens"));
         let expected = std::fs::read_to_string(folder.join("expected.txt")).expect("its list");
         assert_eq!(describe(&repository), expected, "{}", folder.display());
-        let options = CheckOptions {
-            read_data: true,
-            ..CheckOptions::default()
-        };
+        let options = CheckOptions { read_data: true, ..CheckOptions::default() };
         let report = check(&repository, &options, &RunContext::default()).expect("a check");
         assert_eq!(report.findings, [], "{}", folder.display());
         seen += 1;

@@ -77,27 +77,17 @@ impl Source for Generated {
         _: &RunContext,
     ) -> Result<ScanEnd, SourceError> {
         for number in 0..FILES {
-            let reader = Box::new(NoiseReader {
-                seed: number + 1,
-                left: FILE_BYTES,
-            });
-            let payload = Payload::Reader {
-                size: FILE_BYTES,
-                reader,
-            };
+            let reader = Box::new(NoiseReader { seed: number + 1, left: FILE_BYTES });
+            let payload = Payload::Reader { size: FILE_BYTES, reader };
             let key = Bytes::from(format!("file {number}"));
-            changes
-                .put(1, key, Entry::new(EntryKind::File), payload)
-                .await?;
+            changes.put(1, key, Entry::new(EntryKind::File), payload).await?;
         }
         for number in 0..DOCUMENTS {
             // Out of order: edits must be sorted, which takes memory or temporary files.
             let number = number * 7919 % DOCUMENTS;
             let key = Bytes::from(format!("issue {number:09}"));
             let payload = Payload::Bytes(words(number, 200));
-            changes
-                .put(0, key, Entry::new(EntryKind::Document), payload)
-                .await?;
+            changes.put(0, key, Entry::new(EntryKind::Document), payload).await?;
         }
         let end = |name: &str, found| CollectionEnd {
             name: name.into(),
@@ -132,11 +122,7 @@ fn memory_child() {
     }
     let repo = TempRepo::folder();
     repo.create();
-    let options = BackupOptions {
-        memory: BUDGET,
-        workers: 2,
-        ..small_options()
-    };
+    let options = BackupOptions { memory: BUDGET, workers: 2, ..small_options() };
     let source: Arc<dyn Source> = Arc::new(Generated);
     let report = repo.backup_with(&source, &options).unwrap();
     assert_eq!(report.statistics.new, DOCUMENTS + FILES);

@@ -21,26 +21,14 @@ fn what_went_in_comes_out() {
         assert_eq!(first.statistics.new, 806);
         copies.keep(&first, source.model());
 
-        source.put(
-            "issues",
-            "issue/00007",
-            Item::document(words(1_000_007, 5_000)),
-        );
-        source.put(
-            "issues",
-            "issue/00400x",
-            Item::document(words(1_000_008, 90)),
-        );
+        source.put("issues", "issue/00007", Item::document(words(1_000_007, 5_000)));
+        source.put("issues", "issue/00400x", Item::document(words(1_000_008, 90)));
         source.remove("files", "folder\0parts");
         source.take_reads();
         let second = repo.backup(&source);
         copies.keep(&second, source.model());
         let figures = second.statistics;
-        assert_eq!(
-            (figures.new, figures.changed, figures.deleted),
-            (1, 1, 1),
-            "{figures:?}"
-        );
+        assert_eq!((figures.new, figures.changed, figures.deleted), (1, 1, 1), "{figures:?}");
         assert_eq!(source.take_reads().len(), 2);
         assert_eq!(
             figures.objects_written, 3,
@@ -56,11 +44,7 @@ fn many_workers_and_much_memory_lead_to_the_same_roots() {
     repo.create();
     let source = issues_and_files("workers", 3_000);
     let many = repo.fork();
-    let options = BackupOptions {
-        workers: 4,
-        memory: 256 * 1024 * 1024,
-        ..small_options()
-    };
+    let options = BackupOptions { workers: 4, memory: 256 * 1024 * 1024, ..small_options() };
     let by_many = many.backup_with(&source, &options).unwrap();
     assert_eq!(roots(&by_many), roots(&repo.backup(&source)));
     assert_same(&many.newest(), &source.model());
@@ -90,10 +74,7 @@ fn a_dry_run_stores_nothing_and_foresees_what_comes() {
     source.put("files", "new", Item::file(noise(77, 300_000)));
     source.remove("issues", "issue/00004");
     let before = repo.names();
-    let options = BackupOptions {
-        dry_run: true,
-        ..small_options()
-    };
+    let options = BackupOptions { dry_run: true, ..small_options() };
     let foreseen = repo.backup_with(&source, &options).unwrap();
     assert!(foreseen.snapshot.is_none());
     assert_eq!(repo.names(), before);
@@ -152,11 +133,7 @@ fn sources_of_one_repository_do_not_mix() {
     let (one, two) = (issues_and_files("one", 40), issues_and_files("two", 60));
     let mut copies = Copies::default();
     for source in [&one, &two, &one, &two] {
-        source.put(
-            "issues",
-            "changing",
-            Item::document(words(source.model().len() as u64, 99)),
-        );
+        source.put("issues", "changing", Item::document(words(source.model().len() as u64, 99)));
         let report = repo.backup(source);
         copies.keep(&report, source.model());
     }

@@ -93,11 +93,7 @@ impl World {
             }
             Step::Backup(source, mode) => {
                 let source = &self.sources[*source];
-                let options = BackupOptions {
-                    mode: *mode,
-                    checkpoint_bytes: 1,
-                    ..small_options()
-                };
+                let options = BackupOptions { mode: *mode, checkpoint_bytes: 1, ..small_options() };
                 let report = backup(&self.repository, source, &options, &self.repo.ctx());
                 self.copies.keep(&report.unwrap(), source.model());
             }
@@ -107,8 +103,7 @@ impl World {
                     let chosen = index.get(&snapshots);
                     let ctx = self.repo.ctx();
                     let marked =
-                        self.repository
-                            .mark(MarkAction::Forget, &[chosen.slot], None, &ctx);
+                        self.repository.mark(MarkAction::Forget, &[chosen.slot], None, &ctx);
                     marked.unwrap();
                     self.copies.forget(chosen.id);
                 }
@@ -142,11 +137,8 @@ fn restored_files_equal(
 ) {
     let folder = tempfile::tempdir().unwrap();
     let target = RestoreTarget::Directory(folder.path().join("restored"));
-    let options = RestoreOptions {
-        workers: 1,
-        memory: 64 * 1024 * 1024,
-        ..RestoreOptions::default()
-    };
+    let options =
+        RestoreOptions { workers: 1, memory: 64 * 1024 * 1024, ..RestoreOptions::default() };
     let report = restore(repository, snapshot, &target, &options, &repo.ctx()).unwrap();
     assert_eq!(report.problems, []);
     for ((_, key), item) in copy.iter().filter(|((name, _), _)| name == "files") {

@@ -20,13 +20,7 @@ const MOST_LINES: usize = 600;
 fn files() -> Vec<PathBuf> {
     let root = workspace();
     let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(&root)
         .output();
     match listed {
@@ -123,9 +117,7 @@ fn rooms_of_the_engine_use_only_rooms_before_them() {
             continue;
         }
         let Some(own) = rank(room) else {
-            wrong.push(format!(
-                "`{name}` is in a room that the table does not have"
-            ));
+            wrong.push(format!("`{name}` is in a room that the table does not have"));
             continue;
         };
         seen.insert(own);
@@ -138,9 +130,9 @@ fn rooms_of_the_engine_use_only_rooms_before_them() {
             };
             match rank(used) {
                 Some(place) if place <= own => {}
-                Some(_) => wrong.push(format!(
-                    "`{name}` uses `{used}`, which comes after `{room}`"
-                )),
+                Some(_) => {
+                    wrong.push(format!("`{name}` uses `{used}`, which comes after `{room}`"))
+                }
                 None => wrong.push(format!("`{name}` uses `crate::{used}`, which is no room")),
             }
         }
@@ -195,10 +187,7 @@ fn only_the_ui_prints() {
 fn engine_and_sources_do_not_read_the_environment() {
     for prefix in ["engine/src/", "sources/src/"] {
         for (name, text) in code(prefix) {
-            assert!(
-                !text.contains("std::env") && !text.contains("env::var"),
-                "`{name}`"
-            );
+            assert!(!text.contains("std::env") && !text.contains("env::var"), "`{name}`");
         }
     }
 }
@@ -247,10 +236,7 @@ fn kebab(name: &str) -> String {
 /// The quoted strings of a text that separate uses of keys.
 fn contexts(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for quoted in text
-        .split('"')
-        .filter(|quoted| quoted.starts_with("esker v1 "))
-    {
+    for quoted in text.split('"').filter(|quoted| quoted.starts_with("esker v1 ")) {
         found.insert(quoted.to_owned());
     }
     found

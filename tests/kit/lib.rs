@@ -22,10 +22,7 @@ pub fn workspace() -> PathBuf {
 
 /// Options of a full backup with little memory.
 pub fn full_options() -> BackupOptions {
-    BackupOptions {
-        mode: ScanMode::Full,
-        ..small_options()
-    }
+    BackupOptions { mode: ScanMode::Full, ..small_options() }
 }
 
 /// The collections' roots of a report.
@@ -40,13 +37,9 @@ pub fn issues_and_files(identity: &str, issues: u64) -> MemorySource {
         let text = words(number, 100 + (number as usize * 37) % 900);
         source.put("issues", format!("issue/{number:05}"), Item::document(text));
     }
-    for (name, length) in [
-        ("empty", 0),
-        ("inline", 50),
-        ("small", 20_000),
-        ("parts", 150_000),
-        ("list", 1_500_000),
-    ] {
+    for (name, length) in
+        [("empty", 0), ("inline", 50), ("small", 20_000), ("parts", 150_000), ("list", 1_500_000)]
+    {
         let item = Item::file(noise(length as u64, length));
         source.put("files", format!("folder\0{name}"), item);
     }
@@ -64,8 +57,7 @@ pub struct Copies(Vec<(SnapshotId, Model)>);
 impl Copies {
     /// Keeps what a snapshot should hold.
     pub fn keep(&mut self, report: &BackupReport, model: Model) {
-        self.0
-            .push((report.snapshot.expect("a snapshot was made"), model));
+        self.0.push((report.snapshot.expect("a snapshot was made"), model));
     }
 
     /// Drops the copy of a forgotten snapshot.

@@ -23,28 +23,15 @@ pub fn esker() -> &'static Path {
 fn build() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     // target/<profile>/deps/it-…
-    let profile_folder = test
-        .ancestors()
-        .nth(2)
-        .expect("a test is in a target folder");
-    let target = profile_folder
-        .parent()
-        .expect("a profile is in a target folder");
+    let profile_folder = test.ancestors().nth(2).expect("a test is in a target folder");
+    let target = profile_folder.parent().expect("a profile is in a target folder");
     let profile = match profile_folder.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--bin",
-            "esker",
-            "--profile",
-            profile,
-        ])
+        .args(["build", "--quiet", "--offline", "--bin", "esker", "--profile", profile])
         // With both packages the features are those of the test, and nothing but the program itself is built anew.
         .args(["--package", "esker-cli", "--package", "esker-tests"])
         .args(["--message-format", "json-render-diagnostics"])
@@ -108,17 +95,9 @@ impl Ran {
     #[track_caller]
     fn refuses(self, code: i32) -> Self {
         let ran = self.exits(code);
-        assert!(
-            ran.err.starts_with("error: "),
-            "no message:\n{}",
-            ran.report()
-        );
+        assert!(ran.err.starts_with("error: "), "no message:\n{}", ran.report());
         assert!(ran.err.contains("\nhint: "), "no hint:\n{}", ran.report());
-        assert!(
-            ran.out.is_empty(),
-            "an error is no result:\n{}",
-            ran.report()
-        );
+        assert!(ran.out.is_empty(), "an error is no result:\n{}", ran.report());
         ran
     }
 
@@ -163,10 +142,7 @@ impl Ran {
     pub fn report(&self) -> String {
         let code = self.code.map_or("a signal".into(), |code| code.to_string());
         let (out, err) = (self.text(), &self.err);
-        format!(
-            "`{}` ended with {code}\n{out}--- stderr\n{err}",
-            self.command
-        )
+        format!("`{}` ended with {code}\n{out}--- stderr\n{err}", self.command)
     }
 }
 
@@ -259,17 +235,12 @@ impl Sandbox {
     /// Packs of the repository.
     pub fn packs(&self) -> Vec<PathBuf> {
         let packs = self.files("repo/packs");
-        packs
-            .iter()
-            .map(|name| self.path("repo/packs").join(name))
-            .collect()
+        packs.iter().map(|name| self.path("repo/packs").join(name)).collect()
     }
 
     /// A command with the repository and the key file of this folder.
     pub fn command<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> CliCommand<'_> {
-        self.bare(args)
-            .env("ESKER_REPO", "repo")
-            .env("ESKER_KEY_FILE", "key")
+        self.bare(args).env("ESKER_REPO", "repo").env("ESKER_KEY_FILE", "key")
     }
 
     /// A command that is told nothing about repository and key.
@@ -287,11 +258,7 @@ impl Sandbox {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        CliCommand {
-            sandbox: self,
-            command,
-            input: Vec::new(),
-        }
+        CliCommand { sandbox: self, command, input: Vec::new() }
     }
 
     /// Runs a command with the repository and the key file of this folder.
@@ -378,16 +345,10 @@ fn ran(command: &Command, output: Output, sandbox: &Sandbox) -> Ran {
         code: output.status.code(),
         out: output.stdout,
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        scrubber: Scrubber {
-            root: sandbox.root.display().to_string(),
-        },
+        scrubber: Scrubber { root: sandbox.root.display().to_string() },
     };
     let is_panic = |text: &str| text.contains("panicked at");
-    assert!(
-        !is_panic(&ran.err) && !is_panic(&ran.text()),
-        "{}",
-        ran.report()
-    );
+    assert!(!is_panic(&ran.err) && !is_panic(&ran.text()), "{}", ran.report());
     ran
 }
 
@@ -475,12 +436,8 @@ fn scrub_word(word: &str) -> String {
         return "TIME".into();
     }
     let pieces = pieces.into_iter().map(|piece| {
-        let (name, end) = piece
-            .split_once('.')
-            .map_or((piece, ""), |(name, end)| (name, end));
-        let is_hex = name
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
+        let (name, end) = piece.split_once('.').map_or((piece, ""), |(name, end)| (name, end));
+        let is_hex = name.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
         let is_ulid = name.len() == 26 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let dot = if end.is_empty() { "" } else { "." };
         match name.len() {
@@ -501,14 +458,8 @@ mod tests {
     #[test]
     fn what_differs_between_runs_is_replaced() {
         for (line, expected) in [
-            (
-                "snapshot c5d5267f of DIR/src: 2 new",
-                "snapshot ID8 of DIR/src: 2 new",
-            ),
-            (
-                "1.3 KiB added in 3 objects, 0.1 s",
-                "N SIZE added in 3 objects, N s",
-            ),
+            ("snapshot c5d5267f of DIR/src: 2 new", "snapshot ID8 of DIR/src: 2 new"),
+            ("1.3 KiB added in 3 objects, 0.1 s", "N SIZE added in 3 objects, N s"),
             ("snapshot c5d5267f: held", "snapshot ID8: held"),
             ("(0.08 : 1)", "(N : 1)"),
             ("3 B read", "3 B read"),

@@ -62,15 +62,8 @@ impl Source for Documents {
             found: self.objects,
             detail: String::new(),
         };
-        let end = CollectionEnd {
-            name: "issues".into(),
-            cursor: None,
-            completeness,
-        };
-        Ok(ScanEnd {
-            collections: vec![end],
-            requests: 0,
-        })
+        let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
+        Ok(ScanEnd { collections: vec![end], requests: 0 })
     }
 }
 
@@ -90,37 +83,22 @@ fn usage() -> (f64, u64) {
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let folder = PathBuf::from(
-        args.next()
-            .ok_or("usage: change_list FOLDER [OBJECTS [CHANGES]]")?,
-    );
+    let folder = PathBuf::from(args.next().ok_or("usage: change_list FOLDER [OBJECTS [CHANGES]]")?);
     let objects: u64 = args.next().map_or(Ok(1_000_000), |it| it.parse())?;
     let changes: u64 = args.next().map_or(Ok(100), |it| it.parse())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ctx = RunContext::default();
     let store = Store::open_new(folder.to_str().ok_or("not text")?, runtime.handle().clone())?;
     let (_, key) = Unlock::new_key_file()?;
-    let options = CreateOptions {
-        unlocks: vec![key.clone()],
-        ..CreateOptions::default()
-    };
+    let options = CreateOptions { unlocks: vec![key.clone()], ..CreateOptions::default() };
     Repository::create(store.clone(), &options, |_| Client::forgetful(), &ctx)?;
     let mut random = Random::new(7);
     for snapshot in 0..4u64 {
-        let scattered = (0..changes)
-            .map(|_| (random.below(objects), snapshot))
-            .collect();
-        let source = Documents {
-            objects,
-            changes: scattered,
-        };
+        let scattered = (0..changes).map(|_| (random.below(objects), snapshot)).collect();
+        let source = Documents { objects, changes: scattered };
         let (cpu_before, _) = usage();
         let start = Instant::now();
-        let repository = Arc::new(Repository::open(store.clone(), &key, |_| {
-            Client::forgetful()
-        })?);
+        let repository = Arc::new(Repository::open(store.clone(), &key, |_| Client::forgetful())?);
         let report = backup(&repository, &source, &BackupOptions::default(), &ctx)?;
         let (cpu, peak) = usage();
         let figures = report.statistics;

@@ -47,10 +47,7 @@ impl Replaced {
 
     /// What to type where that is right.
     pub(crate) fn hint(&self) -> String {
-        format!(
-            "if you replaced it yourself: `rm {}`",
-            self.record.display()
-        )
+        format!("if you replaced it yourself: `rm {}`", self.record.display())
     }
 }
 
@@ -73,10 +70,7 @@ impl Memory {
         let lasting = !url.starts_with("memory:");
         let cache = settings.cache.as_ref().filter(|_| lasting);
         let hash = blake3_hex(&canonical(url));
-        Self {
-            folder: cache.map(|cache| cache.join("repositories")),
-            address: hash,
-        }
+        Self { folder: cache.map(|cache| cache.join("repositories")), address: hash }
     }
 
     /// Makes sure that something can be remembered, before there is something to remember.
@@ -85,12 +79,9 @@ impl Memory {
             return Ok(());
         };
         std::fs::create_dir_all(folder).map_err(|error| {
-            CommandError::failed(format!(
-                "cannot use the cache folder `{}`",
-                folder.display()
-            ))
-            .caused_by(&error)
-            .hint("name another folder with `--cache-dir DIR`, or do without: `--no-cache`")
+            CommandError::failed(format!("cannot use the cache folder `{}`", folder.display()))
+                .caused_by(&error)
+                .hint("name another folder with `--cache-dir DIR`, or do without: `--no-cache`")
         })
     }
 
@@ -112,11 +103,7 @@ impl Memory {
         let known = std::fs::read_to_string(&record).ok();
         match known.and_then(|text| text.trim().parse::<RepositoryId>().ok()) {
             Some(known) if known == found => None,
-            Some(known) => Some(Replaced {
-                known,
-                found,
-                record,
-            }),
+            Some(known) => Some(Replaced { known, found, record }),
             None => {
                 self.remember(found);
                 None
@@ -240,19 +227,11 @@ pub(crate) fn make(
     let memory = Memory::new(settings, url);
     memory.prepare()?;
     let key = new_key(&settings.key, ask)?;
-    let options = CreateOptions {
-        unlocks: vec![key.unlock.clone()],
-        ..CreateOptions::default()
-    };
+    let options = CreateOptions { unlocks: vec![key.unlock.clone()], ..CreateOptions::default() };
     let create = || -> Result<Repository, Error> {
         let store = Store::open_new(url, engine.handle())?;
         let ctx = engine.quiet_context();
-        Ok(Repository::create(
-            store,
-            &options,
-            |id| memory.client(id),
-            &ctx,
-        )?)
+        Ok(Repository::create(store, &options, |id| memory.client(id), &ctx)?)
     };
     let repository = create().map_err(|error| {
         // A repository that came to be after all must not lose its only key.
@@ -264,11 +243,7 @@ pub(crate) fn make(
     })?;
     memory.remember(repository.id());
     Ok(Made {
-        opened: Opened {
-            repository: Arc::new(repository),
-            url: url.into(),
-            replaced: None,
-        },
+        opened: Opened { repository: Arc::new(repository), url: url.into(), replaced: None },
         key_file: key.file,
     })
 }
@@ -287,10 +262,7 @@ fn refuse_occupied(url: &str, engine: &Engine) -> Result<(), RepoError> {
         return Err(RepoError::Exists { place: place() });
     }
     match store.list("")?.first() {
-        Some(found) => Err(RepoError::NotEmpty {
-            place: place(),
-            found: found.name.clone(),
-        }),
+        Some(found) => Err(RepoError::NotEmpty { place: place(), found: found.name.clone() }),
         None => Ok(()),
     }
 }
@@ -313,10 +285,7 @@ mod tests {
     #[test]
     fn another_repository_at_a_known_address_is_noticed_until_accepted() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            cache: Some(folder.path().to_owned()),
-            ..Settings::default()
-        };
+        let settings = Settings { cache: Some(folder.path().to_owned()), ..Settings::default() };
         let memory = Memory::new(&settings, "/somewhere/else");
         let (one, two) = (RepositoryId([1; 16]), RepositoryId([2; 16]));
         assert!(memory.replaced(one).is_none());

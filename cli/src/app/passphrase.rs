@@ -64,11 +64,7 @@ pub(crate) fn new_key(origin: &KeyOrigin, ask: &dyn Ask) -> Result<NewKey, Comma
         }
         other => stated(other)?,
     };
-    Ok(NewKey {
-        unlock: Unlock::Passphrase(passphrase),
-        file: None,
-        is_new_file: false,
-    })
+    Ok(NewKey { unlock: Unlock::Passphrase(passphrase), file: None, is_new_file: false })
 }
 
 fn asked(ask: &dyn Ask, prompt: &str) -> Result<Secret<String>, CommandError> {
@@ -119,9 +115,7 @@ fn stated(origin: &KeyOrigin) -> Result<Secret<String>, CommandError> {
 /// One line break at the end is the editor's, not the passphrase's.
 fn passphrase_of(bytes: Vec<u8>) -> Option<Secret<String>> {
     let text = Secret::new(String::from_utf8(bytes).ok()?);
-    Some(Secret::new(
-        text.expose().trim_end_matches(['\r', '\n']).to_owned(),
-    ))
+    Some(Secret::new(text.expose().trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn read_secret(path: &Path, named_by: &str) -> Result<Secret<String>, CommandError> {
@@ -132,10 +126,7 @@ fn read_secret(path: &Path, named_by: &str) -> Result<Secret<String>, CommandErr
     let hint = format!("check the path: `ls -l {}`", path.display());
     let read = || {
         let mut bytes = Vec::new();
-        io::Read::read_to_end(
-            &mut io::Read::take(File::open(path)?, MAX_KEY_BYTES),
-            &mut bytes,
-        )?;
+        io::Read::read_to_end(&mut io::Read::take(File::open(path)?, MAX_KEY_BYTES), &mut bytes)?;
         Ok::<_, io::Error>(bytes)
     };
     let bytes = read().map_err(|error| failed().caused_by(&error).hint(&hint))?;
@@ -148,11 +139,7 @@ fn run(command: &str) -> Result<Secret<String>, CommandError> {
             .hint(format!("try it: `{command}`"))
     };
     // What is piped into a backup is data, not for this command to read.
-    let stdin = if io::stdin().is_terminal() {
-        Stdio::inherit()
-    } else {
-        Stdio::null()
-    };
+    let stdin = if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() };
     let output = Command::new("sh")
         .args(["-c", command])
         .stdin(stdin)
@@ -170,9 +157,8 @@ fn read_key_file(path: &Path, named_by: &str) -> Result<Unlock, CommandError> {
     let text = read_secret(path, named_by)?;
     Unlock::from_key_file(text.expose()).ok_or_else(|| {
         let message = format!("`{}` is no key file of Esker", path.display());
-        CommandError::failed(message).hint(format!(
-            "{named_by} must name a file that `esker init --key-file FILE` made"
-        ))
+        CommandError::failed(message)
+            .hint(format!("{named_by} must name a file that `esker init --key-file FILE` made"))
     })
 }
 
@@ -181,11 +167,7 @@ fn new_key_file(path: &Path, named_by: &str) -> Result<NewKey, CommandError> {
     if std::fs::symlink_metadata(path).is_ok() {
         let existing = read_key_file(path, named_by)
             .map_err(|error| error.hint("an existing file is not overwritten: name a new one"))?;
-        return Ok(NewKey {
-            unlock: existing,
-            file,
-            is_new_file: false,
-        });
+        return Ok(NewKey { unlock: existing, file, is_new_file: false });
     }
     let failed = || {
         let message = format!("cannot make the key file `{}`", path.display());
@@ -193,17 +175,11 @@ fn new_key_file(path: &Path, named_by: &str) -> Result<NewKey, CommandError> {
     };
     let (text, unlock) = Unlock::new_key_file().map_err(|error| failed().caused_by(&error))?;
     let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(text.expose().as_bytes())?;
         // The repository must not outlive its only key.
         file.sync_all()?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(|error| {
@@ -211,11 +187,7 @@ fn new_key_file(path: &Path, named_by: &str) -> Result<NewKey, CommandError> {
             .caused_by(&error)
             .hint("name a file in a folder that you may write to: `--key-file FILE`")
     })?;
-    Ok(NewKey {
-        unlock,
-        file,
-        is_new_file: true,
-    })
+    Ok(NewKey { unlock, file, is_new_file: true })
 }
 
 #[cfg(test)]
@@ -234,9 +206,7 @@ mod tests {
     }
 
     fn answers(answers: &[&'static str]) -> Answers {
-        Answers(std::cell::RefCell::new(
-            answers.iter().rev().copied().collect(),
-        ))
+        Answers(std::cell::RefCell::new(answers.iter().rev().copied().collect()))
     }
 
     fn passphrase(key: &Unlock) -> &str {
@@ -262,9 +232,7 @@ mod tests {
         let path = folder.path().join("pass");
         std::fs::write(&path, "secret \n").unwrap();
         let none = answers(&[]);
-        let key = existing_key(&KeyOrigin::PasswordFile(path), &none)
-            .ok()
-            .unwrap();
+        let key = existing_key(&KeyOrigin::PasswordFile(path), &none).ok().unwrap();
         assert_eq!(passphrase(&key), "secret ");
         let command = |text: &str| existing_key(&KeyOrigin::PasswordCommand(text.into()), &none);
         assert_eq!(passphrase(&command("echo x").ok().unwrap()), "x");
@@ -280,10 +248,7 @@ mod tests {
         let none = answers(&[]);
         let made = new_key(&origin("key"), &none).ok().unwrap();
         assert!(made.is_new_file);
-        let mode = std::fs::metadata(folder.path().join("key"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(folder.path().join("key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = new_key(&origin("key"), &none).ok().unwrap();
         assert!(!again.is_new_file);
@@ -291,10 +256,7 @@ mod tests {
         assert!(existing_key(&origin("key"), &none).is_ok());
         std::fs::write(folder.path().join("other"), "my notes").unwrap();
         assert!(new_key(&origin("other"), &none).is_err());
-        assert_eq!(
-            std::fs::read(folder.path().join("other")).unwrap(),
-            b"my notes"
-        );
+        assert_eq!(std::fs::read(folder.path().join("other")).unwrap(), b"my notes");
         made.discard();
         assert!(existing_key(&origin("key"), &none).is_err());
     }

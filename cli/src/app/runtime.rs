@@ -22,15 +22,14 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the runtime and listens for signals: the first asks the command to stop, the second ends it at once.
     pub(crate) fn start() -> Result<Self, CommandError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                CommandError::failed("cannot start the threads of the command")
-                    .caused_by(&error)
-                    .hint("see `ulimit -u` for how many threads you may have")
-            })?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(
+                |error| {
+                    CommandError::failed("cannot start the threads of the command")
+                        .caused_by(&error)
+                        .hint("see `ulimit -u` for how many threads you may have")
+                },
+            )?;
         let cancel = Cancel::default();
         runtime.spawn(listen(cancel.clone()));
         Ok(Self { runtime, cancel })
@@ -43,11 +42,7 @@ impl Engine {
 
     /// What calls of the engine are given, with this monitor.
     pub(crate) fn context(&self, monitor: Arc<dyn Monitor>) -> RunContext {
-        RunContext {
-            monitor,
-            cancel: self.cancel.clone(),
-            clock: Arc::new(SystemClock),
-        }
+        RunContext { monitor, cancel: self.cancel.clone(), clock: Arc::new(SystemClock) }
     }
 
     /// What short calls are given.
@@ -62,10 +57,9 @@ impl Engine {
 }
 
 async fn listen(cancel: Cancel) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         tracing::warn!("signals cannot be listened for: they end the command at once");
         return;
     };

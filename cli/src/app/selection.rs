@@ -59,9 +59,7 @@ mod tests {
     #[test]
     fn includes_choose_and_excludes_leave_out() {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect::<Vec<_>>();
-        let wanted = select(&texts(&["/a", "*.txt"]), &texts(&["tmp/"]))
-            .unwrap()
-            .unwrap();
+        let wanted = select(&texts(&["/a", "*.txt"]), &texts(&["tmp/"])).unwrap().unwrap();
         for (path, is_directory, expected) in [
             ("a", true, true),
             ("a/b", false, true),

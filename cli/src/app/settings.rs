@@ -176,11 +176,7 @@ fn platform_cache(environment: Environment<'_>) -> Option<PathBuf> {
         path.is_absolute().then_some(path)
     };
     let usual = || {
-        let below = if cfg!(target_os = "macos") {
-            "Library/Caches"
-        } else {
-            ".cache"
-        };
+        let below = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
         Some(absolute("HOME")?.join(below))
     };
     Some(absolute("XDG_CACHE_HOME").or_else(usual)?.join("esker"))
@@ -200,41 +196,25 @@ mod tests {
 
     #[test]
     fn options_go_before_variables() {
-        let args = GlobalArgs {
-            repo: Some("/option".into()),
-            ..GlobalArgs::default()
-        };
+        let args = GlobalArgs { repo: Some("/option".into()), ..GlobalArgs::default() };
         let variables = [("ESKER_REPO", "/variable"), ("NO_COLOR", "1")];
         assert_eq!(resolve(&args, &variables).repo.unwrap(), "/option");
         let settings = resolve(&GlobalArgs::default(), &variables);
         assert_eq!(settings.repo.unwrap(), "/variable");
         assert!(!settings.colour);
-        assert!(
-            resolve(&GlobalArgs::default(), &[("ESKER_REPO", "")])
-                .repo
-                .is_none()
-        );
+        assert!(resolve(&GlobalArgs::default(), &[("ESKER_REPO", "")]).repo.is_none());
     }
 
     #[test]
     fn the_cache_is_where_it_was_named_or_where_caches_are() {
         let none = GlobalArgs::default();
         let cache = |variables: &[(&str, &str)]| resolve(&none, variables).cache;
-        assert_eq!(
-            cache(&[("ESKER_CACHE_DIR", "/c"), ("HOME", "/h")]),
-            Some("/c".into())
-        );
-        assert_eq!(
-            cache(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]),
-            Some("/x/esker".into())
-        );
+        assert_eq!(cache(&[("ESKER_CACHE_DIR", "/c"), ("HOME", "/h")]), Some("/c".into()));
+        assert_eq!(cache(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]), Some("/x/esker".into()));
         let home = cache(&[("XDG_CACHE_HOME", "relative"), ("HOME", "/h")]).unwrap();
         assert!(home.starts_with("/h") && home.ends_with("esker"));
         assert_eq!(cache(&[]), None);
-        let forgetful = GlobalArgs {
-            no_cache: true,
-            ..GlobalArgs::default()
-        };
+        let forgetful = GlobalArgs { no_cache: true, ..GlobalArgs::default() };
         assert_eq!(resolve(&forgetful, &[("HOME", "/h")]).cache, None);
     }
 
@@ -254,10 +234,7 @@ mod tests {
         assert_eq!(name(&none, &all[..2]), "ESKER_PASSWORD_COMMAND");
         assert_eq!(name(&none, &all[..1]), "ESKER_KEY_FILE");
         assert_eq!(name(&none, &[]), "the terminal");
-        let named = GlobalArgs {
-            key_file: Some("k".into()),
-            ..GlobalArgs::default()
-        };
+        let named = GlobalArgs { key_file: Some("k".into()), ..GlobalArgs::default() };
         assert_eq!(name(&named, &all), "--key-file");
     }
 }

@@ -111,17 +111,12 @@ impl SnapshotName {
             Which::Latest => {
                 newest(&|_| true).ok_or_else(|| none("the repository has none yet".into()))
             }
-            Which::Id(prefix) => history
-                .by_prefix(prefix)
-                .map_err(|error| none(error.to_string())),
+            Which::Id(prefix) => history.by_prefix(prefix).map_err(|error| none(error.to_string())),
             Which::OfSource(source) => newest(&|it| is_of_source(source, &it.commit.source))
                 .ok_or_else(|| none(format!("no snapshot is of a source `{source}`"))),
             Which::AtTime(source, time) => {
                 let is_before = |it: &Snapshot| {
-                    it.commit
-                        .time
-                        .parse::<Timestamp>()
-                        .is_ok_and(|taken| taken <= *time)
+                    it.commit.time.parse::<Timestamp>().is_ok_and(|taken| taken <= *time)
                 };
                 newest(&|it| is_of_source(source, &it.commit.source) && is_before(it)).ok_or_else(
                     || none(format!("`{source}` has no snapshot of that time or before")),
@@ -153,10 +148,7 @@ pub(crate) fn is_of_source(argument: &str, source: &SourceIdentity) -> bool {
         return false;
     }
     let is_same = |path: std::io::Result<std::path::PathBuf>| {
-        path.is_ok_and(|path| {
-            path.components()
-                .eq(Path::new(&source.identity).components())
-        })
+        path.is_ok_and(|path| path.components().eq(Path::new(&source.identity).components()))
     };
     is_same(std::path::absolute(path)) || is_same(Path::new(path).canonicalize())
 }

@@ -50,12 +50,7 @@ pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, CommandEr
             "name a folder: `esker backup /srv/share`, or `--stdin`, or `--files-from FILE`",
         ));
     }
-    let list = |separator| {
-        move |path: &PathBuf| FileList {
-            path: path.clone(),
-            separator,
-        }
-    };
+    let list = |separator| move |path: &PathBuf| FileList { path: path.clone(), separator };
     let lines = request.files_from.iter().map(list(Separator::Newline));
     let zeros = request.files_from_nul.iter().map(list(Separator::Nul));
     let options = FilesOptions {
@@ -67,9 +62,8 @@ pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, CommandEr
     let source = FilesSource::open(paths, options).map_err(|error| {
         let failed = CommandError::failed("cannot back up what was named").caused_by(&error);
         match error {
-            SourceError::Unreadable { what, .. } => failed.hint(format!(
-                "check that it exists and that you may read it: `ls -ld {what}`"
-            )),
+            SourceError::Unreadable { what, .. } => failed
+                .hint(format!("check that it exists and that you may read it: `ls -ld {what}`")),
             _ => failed.hint("see `esker backup --help`"),
         }
     })?;
@@ -101,10 +95,7 @@ fn parse(argument: &OsStr) -> Argument<'_> {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 fn paths(sources: &[OsString]) -> Result<Vec<PathBuf>, CommandError> {
@@ -124,11 +115,8 @@ fn paths(sources: &[OsString]) -> Result<Vec<PathBuf>, CommandError> {
         ))),
         Argument::Name("") => Err(CommandError::usage("a source has no name")
             .hint("name a folder: `esker backup /srv/share`")),
-        Argument::Name(name) => Err(
-            CommandError::failed(format!("no source is called `{name}`")).hint(format!(
-                "for the folder of that name: `esker backup ./{name}`"
-            )),
-        ),
+        Argument::Name(name) => Err(CommandError::failed(format!("no source is called `{name}`"))
+            .hint(format!("for the folder of that name: `esker backup ./{name}`"))),
     };
     sources.iter().map(path).collect()
 }

@@ -10,9 +10,7 @@ use jiff::{Timestamp, ToSpan};
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no size: write it like `256MiB`");
     let trimmed = text.trim();
-    let digits = trimmed
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(trimmed.len());
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -27,9 +25,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     if let Ok(whole) = number.parse::<u64>() {
-        return whole
-            .checked_mul(factor)
-            .ok_or_else(|| format!("`{text}` is too large a size"));
+        return whole.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large a size"));
     }
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let bytes = number * factor as f64;
@@ -104,8 +100,7 @@ pub(crate) fn local_seconds(seconds: i64) -> String {
 /// The first of some simulated days, of which the last is yesterday.
 pub(crate) fn first_demo_day(days: u64) -> Timestamp {
     let now = Timestamp::now();
-    now.checked_sub((days * 24).cast_signed().hours())
-        .unwrap_or(now)
+    now.checked_sub((days * 24).cast_signed().hours()).unwrap_or(now)
 }
 
 /// A time since 1970, some hours after another.
@@ -147,10 +142,7 @@ mod tests {
         assert_eq!(at("1970-01-01 00:01Z", WholeDay::End), Some(60));
         let begin = at("2026-11-22", WholeDay::Begin).unwrap();
         assert_eq!(at("2026-11-22 00:00", WholeDay::End), Some(begin));
-        assert_eq!(
-            at("2026-11-22 03:00", WholeDay::End),
-            Some(begin + 3 * 3600)
-        );
+        assert_eq!(at("2026-11-22 03:00", WholeDay::End), Some(begin + 3 * 3600));
         assert_eq!(at("2026-11-22", WholeDay::End), Some(begin + 86_399));
         for text in ["", "yesterday", "2026-13-01", "2026-11-22 25:00", "latest"] {
             assert_eq!(at(text, WholeDay::End), None, "{text}");

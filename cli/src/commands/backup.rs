@@ -119,11 +119,7 @@ pub(super) fn run(args: &BackupArgs, around: &Surroundings<'_>) -> Result<Outcom
     let opened = around.open()?;
     let name = source.describe().name;
     let options = BackupOptions {
-        mode: if args.full {
-            ScanMode::Full
-        } else {
-            ScanMode::Incremental
-        },
+        mode: if args.full { ScanMode::Full } else { ScanMode::Incremental },
         tags: args.tag.clone(),
         time: args.time,
         memory: args.memory,
@@ -162,9 +158,7 @@ fn tell(
     let further = report.problems.len().saturating_sub(PROBLEMS_SHOWN);
     if further > 0 {
         let further = text::plural(further as u64, "further problem", "further problems");
-        around
-            .ui
-            .warning(&format!("and {further}; `--json` lists all"));
+        around.ui.warning(&format!("and {further}; `--json` lists all"));
     }
     if around.ui.is_verbose() {
         around.ui.note(&match report.parent {

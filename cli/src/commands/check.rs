@@ -59,20 +59,14 @@ pub(super) fn run(args: &CheckArgs, around: &Surroundings<'_>) -> Result<Outcome
             return tell(&report, around);
         }
     };
-    let options = CheckOptions {
-        read_data: args.read_data,
-        memory: args.memory,
-        ..CheckOptions::default()
-    };
+    let options =
+        CheckOptions { read_data: args.read_data, memory: args.memory, ..CheckOptions::default() };
     let progress = around.ui.progress(&format!("checking {}", opened.url));
     let ctx = around.engine.context(progress.clone());
     let ended = check(&opened.repository, &options, &ctx);
     progress.end();
     let mut report = ended.map_err(|error| {
-        CommandError::engine(
-            format!("cannot check the repository at `{}`", opened.url),
-            error,
-        )
+        CommandError::engine(format!("cannot check the repository at `{}`", opened.url), error)
     })?;
     if let Some(replaced) = &opened.replaced {
         report.findings.insert(
@@ -103,12 +97,7 @@ fn tell(report: &CheckReport, around: &Surroundings<'_>) -> Result<Outcome, Comm
         })?;
     } else {
         for finding in &report.findings {
-            let Finding {
-                object,
-                kind,
-                effect,
-                hint,
-            } = finding;
+            let Finding { object, kind, effect, hint } = finding;
             around.ui.line(&format!("{object}: {kind}"))?;
             around.ui.line(&format!("  {effect}"))?;
             around.ui.line(&format!("  hint: {hint}"))?;
@@ -119,11 +108,7 @@ fn tell(report: &CheckReport, around: &Surroundings<'_>) -> Result<Outcome, Comm
             }
         }
     }
-    Ok(if is_whole {
-        Outcome::Done
-    } else {
-        Outcome::Problems
-    })
+    Ok(if is_whole { Outcome::Done } else { Outcome::Problems })
 }
 
 fn sentences(report: &CheckReport) -> Vec<String> {

@@ -44,10 +44,8 @@ pub(super) fn run(args: &DiffArgs, around: &Surroundings<'_>) -> Result<Outcome,
     let newer = SnapshotName::parse(&args.newer)?;
     let path = match (&older.path, &newer.path) {
         (Some(one), Some(other)) if one != other => {
-            return Err(
-                CommandError::usage("two different paths cannot be compared")
-                    .hint("give the same path to both snapshots, or to one of them"),
-            );
+            return Err(CommandError::usage("two different paths cannot be compared")
+                .hint("give the same path to both snapshots, or to one of them"));
         }
         (Some(path), _) | (None, Some(path)) => path.clone(),
         (None, None) => b"/".to_vec(),
@@ -56,10 +54,7 @@ pub(super) fn run(args: &DiffArgs, around: &Surroundings<'_>) -> Result<Outcome,
     let history = around.history(&opened)?;
     let (old, new) = (older.find(&history)?, newer.find(&history)?);
     let failed = |error| {
-        CommandError::engine(
-            format!("cannot compare `{}` and `{}`", older.text, newer.text),
-            error,
-        )
+        CommandError::engine(format!("cannot compare `{}` and `{}`", older.text, newer.text), error)
     };
     let reader: Arc<dyn ReadObject> = objects(&opened)?;
     let ctx = around.engine.quiet_context();

@@ -71,9 +71,7 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
     let plan = if names.is_empty() {
         let fitting = |it: &&Snapshot| fits(it, args.source.as_deref(), &args.tag);
         let snapshots: Vec<_> = history.visible().filter(fitting).collect();
-        let policy = KeepPolicy {
-            last: args.keep_last,
-        };
+        let policy = KeepPolicy { last: args.keep_last };
         forget::plan_policy(&snapshots, policy)
     } else {
         let mut snapshots: Vec<&Snapshot> = Vec::new();
@@ -90,10 +88,7 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
     if !args.dry_run {
         let ctx = around.engine.quiet_context();
         forget::apply(&opened.repository, &plan, &ctx).map_err(|error| {
-            CommandError::engine(
-                format!("cannot forget snapshots of `{}`", opened.url),
-                error,
-            )
+            CommandError::engine(format!("cannot forget snapshots of `{}`", opened.url), error)
         })?;
     }
     tell(&plan, args.dry_run, around)?;
@@ -105,10 +100,8 @@ fn refuse_held(plan: &ForgetPlan, dry_run: bool) -> Result<(), CommandError> {
     match plan.keep.first() {
         Some(held) if !dry_run => {
             let id = held.id.short();
-            let message = format!(
-                "snapshot {id} is {}: nothing was forgotten",
-                held.reasons.join(", ")
-            );
+            let message =
+                format!("snapshot {id} is {}: nothing was forgotten", held.reasons.join(", "));
             Err(CommandError::failed(message)
                 .hint(format!("let it go first: `esker release {id}`")))
         }
@@ -142,11 +135,7 @@ fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(
     all.sort_by_key(|planned| (planned.time.clone(), planned.slot));
     let mut table = Table::new(["", "id", "time", "source", "why"]);
     for planned in all {
-        let word = if planned.reasons.is_empty() {
-            "forget"
-        } else {
-            "keep"
-        };
+        let word = if planned.reasons.is_empty() { "forget" } else { "keep" };
         table.row([
             word.into(),
             planned.id.short(),

@@ -34,10 +34,7 @@ pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, Co
     around
         .ui
         .note("Print this sheet, or keep it where this machine's loss does not take it along.");
-    around.ui.note(&format!(
-        "Now: `esker backup --repo {} FOLDER`",
-        made.opened.url
-    ));
+    around.ui.note(&format!("Now: `esker backup --repo {} FOLDER`", made.opened.url));
     Ok(Outcome::Done)
 }
 
@@ -47,10 +44,7 @@ fn recovery_sheet(made: &Made) -> Vec<String> {
     let place = std::path::absolute(&made.opened.url)
         .ok()
         .filter(|_| !made.opened.url.contains("://"))
-        .map_or_else(
-            || made.opened.url.clone(),
-            |path| path.display().to_string(),
-        );
+        .map_or_else(|| made.opened.url.clone(), |path| path.display().to_string());
     let (key, needed) = match &made.key_file {
         Some(path) => {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

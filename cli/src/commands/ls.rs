@@ -95,11 +95,7 @@ pub(super) fn run(args: &LsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
     let snapshot = name.find(&history)?;
     let failed = |error| CommandError::engine(format!("cannot list `{}`", name.text), error);
     let contents = Contents::new(objects(&opened)?, snapshot);
-    let depth = if args.one_level {
-        Depth::One
-    } else {
-        Depth::All
-    };
+    let depth = if args.one_level { Depth::One } else { Depth::All };
     let listing = contents.list(name.path_or_top(), depth).map_err(failed)?;
     let ctx = around.engine.quiet_context();
     let listing = listing.map(|located| {
@@ -130,17 +126,10 @@ pub(super) fn run(args: &LsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
 }
 
 fn long_line(located: &Located) -> String {
-    let Entry {
-        kind,
-        size,
-        metadata,
-        ..
-    } = &located.entry;
+    let Entry { kind, size, metadata, .. } = &located.entry;
     let letter = kind_name(*kind).1;
-    let mode = metadata.mode.map_or_else(
-        || format!("{letter}---------"),
-        |mode| text::mode(letter, mode),
-    );
+    let mode =
+        metadata.mode.map_or_else(|| format!("{letter}---------"), |mode| text::mode(letter, mode));
     let name = |name: &Option<bytes::Bytes>, id: Option<u32>| match (name, id) {
         (Some(name), _) => lossy(name),
         (None, Some(id)) => id.to_string(),
@@ -148,15 +137,10 @@ fn long_line(located: &Located) -> String {
     };
     let user = name(&metadata.user, metadata.owner.map(|owner| owner.0));
     let group = name(&metadata.group, metadata.owner.map(|owner| owner.1));
-    let time = metadata
-        .modified
-        .map_or_else(|| "-".into(), |time| local_seconds(time.seconds));
+    let time = metadata.modified.map_or_else(|| "-".into(), |time| local_seconds(time.seconds));
     let target = match &metadata.link_target {
         Some(target) => format!(" -> {}", lossy(target).escape_default()),
         None => String::new(),
     };
-    format!(
-        "{mode} {user:8} {group:8} {size:>12} {time:19} {}{target}",
-        located.path
-    )
+    format!("{mode} {user:8} {group:8} {size:>12} {time:19} {}{target}", located.path)
 }

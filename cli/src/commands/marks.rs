@@ -138,18 +138,11 @@ fn tell(
     around: &Surroundings<'_>,
 ) -> Result<Outcome, CommandError> {
     let history = around.history(opened)?;
-    let marked: Vec<_> = history
-        .visible()
-        .filter(|it| ids.contains(&it.id))
-        .collect();
+    let marked: Vec<_> = history.visible().filter(|it| ids.contains(&it.id)).collect();
     if around.ui.is_json() {
         let listed: Vec<_> = marked
             .iter()
-            .map(|it| Listed {
-                id: it.id,
-                tags: &it.tags,
-                holds: &it.holds,
-            })
+            .map(|it| Listed { id: it.id, tags: &it.tags, holds: &it.holds })
             .collect();
         around.ui.json(&listed)?;
         return Ok(Outcome::Done);
@@ -163,20 +156,13 @@ fn tell(
         } else {
             format!("tags {}", snapshot.tags.join(", "))
         };
-        let holds: Vec<_> = snapshot
-            .holds
-            .iter()
-            .filter(|it| !it.is_empty())
-            .cloned()
-            .collect();
+        let holds: Vec<_> = snapshot.holds.iter().filter(|it| !it.is_empty()).cloned().collect();
         let held = match (snapshot.holds.is_empty(), holds.is_empty()) {
             (true, _) => "not held".into(),
             (false, true) => "held".into(),
             (false, false) => format!("held: {}", holds.join("; ")),
         };
-        around
-            .ui
-            .line(&format!("snapshot {}: {tags}; {held}", snapshot.id.short()))?;
+        around.ui.line(&format!("snapshot {}: {tags}; {held}", snapshot.id.short()))?;
     }
     Ok(Outcome::Done)
 }

@@ -76,10 +76,8 @@ impl Surroundings<'_> {
     /// Reads what snapshots there are; warns of commits that cannot be read.
     pub(crate) fn history(&self, opened: &Opened) -> Result<History, CommandError> {
         let what = format!("cannot read the snapshots of `{}`", opened.url);
-        let history = opened
-            .repository
-            .history()
-            .map_err(|error| CommandError::engine(what, error))?;
+        let history =
+            opened.repository.history().map_err(|error| CommandError::engine(what, error))?;
         for damaged in &history.damaged {
             self.ui.warning(&format!(
                 "`{}` cannot be used, and what it says is passed over; see `esker check`",
@@ -105,11 +103,7 @@ pub(crate) fn run(
     engine: &Engine,
     ui: &Ui,
 ) -> Result<Outcome, CommandError> {
-    let around = Surroundings {
-        settings,
-        engine,
-        ui,
-    };
+    let around = Surroundings { settings, engine, ui };
     match command {
         Command::Init(args) => init::run(args, &around),
         Command::Backup(args) => backup::run(args, &around),

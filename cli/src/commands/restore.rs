@@ -110,10 +110,8 @@ pub(super) fn run(args: &RestoreArgs, around: &Surroundings<'_>) -> Result<Outco
     let history = around.history(&opened)?;
     let wanted = gather(&names, &history)?;
     if wanted.len() > 1 && matches!(target, RestoreTarget::Archive(_)) {
-        return Err(
-            CommandError::usage("several snapshots cannot go into one archive")
-                .hint("restore one after another, each `--to` a file of its own"),
-        );
+        return Err(CommandError::usage("several snapshots cannot go into one archive")
+            .hint("restore one after another, each `--to` a file of its own"));
     }
     let mut outcome = Outcome::Done;
     for wanted in wanted {
@@ -164,10 +162,8 @@ fn target(args: &RestoreArgs) -> Result<RestoreTarget, CommandError> {
         );
     }
     if name.starts_with("jira:") {
-        return Err(
-            CommandError::usage(format!("this version cannot restore to `{name}`"))
-                .hint("restore to a folder: `--to /tmp/back`"),
-        );
+        return Err(CommandError::usage(format!("this version cannot restore to `{name}`"))
+            .hint("restore to a folder: `--to /tmp/back`"));
     }
     Ok(if name.ends_with(".tar.zst") && !args.to.is_dir() {
         RestoreTarget::Archive(args.to.clone())
@@ -194,10 +190,7 @@ fn gather<'a>(
             Some(known) => known.paths.push(key),
             None => wanted.push(Wanted {
                 snapshot,
-                paths: Some(key)
-                    .into_iter()
-                    .filter(|key| !key.is_empty())
-                    .collect(),
+                paths: Some(key).into_iter().filter(|key| !key.is_empty()).collect(),
             }),
         }
     }
@@ -217,15 +210,11 @@ fn tell(
     let further = report.problems.len().saturating_sub(PROBLEMS_SHOWN);
     if further > 0 {
         let further = text::plural(further as u64, "further problem", "further problems");
-        around
-            .ui
-            .warning(&format!("and {further}; `--json` lists all"));
+        around.ui.warning(&format!("and {further}; `--json` lists all"));
     }
     if around.ui.is_json() {
-        let planned = report.planned.iter().map(|(path, action)| PlannedPath {
-            path: shown(path),
-            action,
-        });
+        let planned =
+            report.planned.iter().map(|(path, action)| PlannedPath { path: shown(path), action });
         return around.ui.json(&Summary {
             kind: "summary",
             snapshot: snapshot.id,
@@ -254,11 +243,7 @@ fn tell(
 
 /// A path as it is named everywhere else.
 fn shown(path: &sink::EntryPath) -> String {
-    if path.is_root() {
-        "/".into()
-    } else {
-        format!("/{path}")
-    }
+    if path.is_root() { "/".into() } else { format!("/{path}") }
 }
 
 fn sentence(

@@ -112,11 +112,7 @@ fn row(snapshot: &Snapshot) -> [String; 7] {
         SnapshotStatus::Complete => "complete",
         SnapshotStatus::Partial => "partial",
     };
-    let held = if snapshot.holds.is_empty() {
-        ""
-    } else {
-        ", held"
-    };
+    let held = if snapshot.holds.is_empty() { "" } else { ", held" };
     [
         snapshot.id.short(),
         local_time(&commit.time),

@@ -16,10 +16,7 @@ pub(crate) struct StatsArgs {}
 pub(super) fn run(_: &StatsArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
     let opened = around.open()?;
     let stats = stats(&opened.repository).map_err(|error| {
-        CommandError::engine(
-            format!("cannot measure the repository at `{}`", opened.url),
-            error,
-        )
+        CommandError::engine(format!("cannot measure the repository at `{}`", opened.url), error)
     })?;
     if around.ui.is_json() {
         around.ui.json(&stats)?;
@@ -32,11 +29,8 @@ pub(super) fn run(_: &StatsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
 }
 
 fn lines(stats: &Stats) -> Vec<String> {
-    let ratio = if stats.raw_bytes == 0 {
-        1.0
-    } else {
-        stats.raw_bytes as f64 / stats.stored_bytes as f64
-    };
+    let ratio =
+        if stats.raw_bytes == 0 { 1.0 } else { stats.raw_bytes as f64 / stats.stored_bytes as f64 };
     let mut lines = vec![
         format!("stored     {}", text::bytes(stats.stored_bytes)),
         format!(
@@ -45,10 +39,7 @@ fn lines(stats: &Stats) -> Vec<String> {
             text::plural(stats.objects, "different object", "different objects")
         ),
         format!("packs      {}", text::count(stats.packs)),
-        format!(
-            "pending    {} of packs that no snapshot lists",
-            text::bytes(stats.pending_bytes)
-        ),
+        format!("pending    {} of packs that no snapshot lists", text::bytes(stats.pending_bytes)),
         format!(
             "snapshots  {}, and {} forgotten",
             text::count(stats.snapshots),
@@ -69,11 +60,7 @@ fn lines(stats: &Stats) -> Vec<String> {
     }
     let mut kinds = Table::new(["kind", "objects", "bytes"]).right(&[1, 2]);
     for (name, stored) in &stats.kinds {
-        kinds.row([
-            name.clone(),
-            text::count(stored.count),
-            text::bytes(stored.bytes),
-        ]);
+        kinds.row([name.clone(), text::count(stored.count), text::bytes(stored.bytes)]);
     }
     if !stats.sources.is_empty() {
         lines.extend(sources.lines());

@@ -19,8 +19,7 @@ pub(crate) fn document<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<(), CommandError> {
     serde_json::to_writer(&mut *out, value).map_err(|error| failed(&error))?;
-    out.write_all(b"\n")
-        .map_err(|error| CommandError::output(&error))
+    out.write_all(b"\n").map_err(|error| CommandError::output(&error))
 }
 
 /// An array whose elements are written one by one, a line each, so that it may be of any length.
@@ -32,10 +31,7 @@ pub(crate) struct Array<'a> {
 impl<'a> Array<'a> {
     /// Begins it.
     pub(crate) fn begin(out: &'a mut dyn Write) -> Self {
-        Self {
-            out,
-            is_empty: true,
-        }
+        Self { out, is_empty: true }
     }
 
     /// Adds an element.

@@ -37,11 +37,7 @@ impl Streams {
 
     /// Other streams, where nobody looks on: for tests.
     pub fn captured(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
-        Self {
-            out: Box::new(out),
-            err: Box::new(err),
-            is_terminal: false,
-        }
+        Self { out: Box::new(out), err: Box::new(err), is_terminal: false }
     }
 }
 
@@ -63,23 +59,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn usage(error: &clap::Error, mut streams: Streams, colour: bool) -> ExitCode {
     let text = error.render();
     let coloured = |terminal: bool| {
-        if terminal && colour {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        }
+        if terminal && colour { text.ansi().to_string() } else { text.to_string() }
     };
     if error.use_stderr() {
-        let _ = streams
-            .err
-            .write_all(coloured(streams.is_terminal).as_bytes());
+        let _ = streams.err.write_all(coloured(streams.is_terminal).as_bytes());
         return ExitCode::from(2);
     }
     let text = coloured(io::stdout().is_terminal());
-    let written = streams
-        .out
-        .write_all(text.as_bytes())
-        .and_then(|()| streams.out.flush());
+    let written = streams.out.write_all(text.as_bytes()).and_then(|()| streams.out.flush());
     match written.map_err(|error| CommandError::output(&error)) {
         Err(error) => ExitCode::from(error.exit_code()),
         Ok(()) => ExitCode::SUCCESS,
@@ -90,10 +77,7 @@ impl Ui {
     /// Prints to these streams, as the settings say.
     pub(crate) fn new(streams: Streams, settings: &Settings) -> Self {
         Self {
-            out: Mutex::new(BufWriter::with_capacity(
-                /* 64 KiB */ 64 * 1024,
-                streams.out,
-            )),
+            out: Mutex::new(BufWriter::with_capacity(/* 64 KiB */ 64 * 1024, streams.out)),
             err: Arc::new(Mutex::new(streams.err)),
             is_terminal: streams.is_terminal,
             colour: settings.colour && streams.is_terminal,
@@ -140,9 +124,7 @@ impl Ui {
 
     /// Sends on what was written so far.
     pub(crate) fn flush(&self) -> Result<(), CommandError> {
-        locked(&self.out)
-            .flush()
-            .map_err(|error| CommandError::output(&error))
+        locked(&self.out).flush().map_err(|error| CommandError::output(&error))
     }
 
     /// Tells something beside the result.
@@ -178,11 +160,7 @@ impl Ui {
     }
 
     fn label(&self, text: &str, colour: &str) -> String {
-        if self.colour {
-            format!("\x1b[1;{colour}m{text}\x1b[0m")
-        } else {
-            text.into()
-        }
+        if self.colour { format!("\x1b[1;{colour}m{text}\x1b[0m") } else { text.into() }
     }
 
     /// Shows the progress of an operation.

@@ -57,11 +57,7 @@ impl Figures {
                 continue;
             }
             let number = |number| {
-                if is_bytes {
-                    text::bytes(number)
-                } else {
-                    text::count(number)
-                }
+                if is_bytes { text::bytes(number) } else { text::count(number) }
             };
             let _ = write!(line, "{}", number(done));
             if expected > 0 {
@@ -133,11 +129,7 @@ impl Progress {
             Ordering::Relaxed,
         );
         if swapped.is_ok() {
-            write(&format!(
-                "{}: {}",
-                self.task,
-                self.figures.describe(elapsed)
-            ));
+            write(&format!("{}: {}", self.task, self.figures.describe(elapsed)));
         }
     }
 }
@@ -147,12 +139,9 @@ fn bar(task: &str, figures: &Arc<Figures>) -> ProgressBar {
     let figures = Arc::clone(figures);
     let style = ProgressStyle::with_template("{spinner} {msg}: {figures}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
-        .with_key(
-            "figures",
-            move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&figures.describe(state.elapsed()));
-            },
-        );
+        .with_key("figures", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&figures.describe(state.elapsed()));
+        });
     bar.set_style(style);
     bar.set_message(task.to_owned());
     bar.enable_steady_tick(TICK);
@@ -191,9 +180,6 @@ mod tests {
         progress.expect(Counter::BytesRead, 4096);
         progress.count(Counter::EntriesSeen, 1204);
         let line = progress.figures.describe(Duration::from_secs(2));
-        assert_eq!(
-            line,
-            "1,204 entries, 2.0 KiB of 4.0 KiB read, 1.0 KiB/s, 2.0 s left, 2.0 s"
-        );
+        assert_eq!(line, "1,204 entries, 2.0 KiB of 4.0 KiB read, 1.0 KiB/s, 2.0 s left, 2.0 s");
     }
 }

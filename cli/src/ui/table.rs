@@ -10,10 +10,7 @@ pub(crate) struct Table {
 impl Table {
     /// A table with these titles.
     pub(crate) fn new<const N: usize>(titles: [&str; N]) -> Self {
-        Self {
-            rows: vec![titles.map(Into::into).to_vec()],
-            right: Vec::new(),
-        }
+        Self { rows: vec![titles.map(Into::into).to_vec()], right: Vec::new() }
     }
 
     /// The numbers of these columns end below each other.
@@ -59,11 +56,7 @@ mod tests {
         let mut table = Table::new(["id", "size"]).right(&[1]);
         table.row(["5c1e09af".into(), "3 B".into()]);
         table.row(["é".into(), "12.0 MiB".into()]);
-        let expected = [
-            "id            size",
-            "5c1e09af       3 B",
-            "é         12.0 MiB",
-        ];
+        let expected = ["id            size", "5c1e09af       3 B", "é         12.0 MiB"];
         assert_eq!(table.lines(), expected);
     }
 }

@@ -19,12 +19,7 @@ pub struct ChunkParams {
 
 impl Default for ChunkParams {
     fn default() -> Self {
-        Self {
-            min: 4 * 1024,
-            avg: 16 * 1024,
-            max: 64 * 1024,
-            small: 32 * 1024,
-        }
+        Self { min: 4 * 1024, avg: 16 * 1024, max: 64 * 1024, small: 32 * 1024 }
     }
 }
 
@@ -52,9 +47,7 @@ impl Chunker {
     /// Makes the table from the domain's key. `params` must be valid.
     pub fn new(key: &Secret<[u8; 32]>, params: ChunkParams) -> Self {
         let mut bytes = [0; 256 * 8];
-        blake3::Hasher::new_keyed(key.expose())
-            .finalize_xof()
-            .fill(&mut bytes);
+        blake3::Hasher::new_keyed(key.expose()).finalize_xof().fill(&mut bytes);
         let mut gear = Box::new([0; 256]);
         for (word, bytes) in gear.iter_mut().zip(bytes.chunks_exact(8)) {
             let mut eight = [0; 8];
@@ -63,12 +56,7 @@ impl Chunker {
         }
         let gear_shifted = Box::new(gear.map(|word| word << 1));
         let masks = select_masks(params.avg as usize, Normalization::Level1);
-        Self {
-            params,
-            masks,
-            gear,
-            gear_shifted,
-        }
+        Self { params, masks, gear, gear_shifted }
     }
 
     /// The parameters.
@@ -111,10 +99,7 @@ mod tests {
 
     fn noise(length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
-        blake3::Hasher::new()
-            .update(b"noise")
-            .finalize_xof()
-            .fill(&mut bytes);
+        blake3::Hasher::new().update(b"noise").finalize_xof().fill(&mut bytes);
         bytes
     }
 
@@ -133,9 +118,7 @@ mod tests {
     fn the_cut_points_are_pinned() {
         let lengths = lengths(&chunker(7), &noise(200_000));
         assert_eq!(lengths.iter().sum::<usize>(), 200_000);
-        let expected = [
-            25039, 4312, 26473, 18259, 20525, 26892, 22355, 22106, 11070, 21221, 1748,
-        ];
+        let expected = [25039, 4312, 26473, 18259, 20525, 26892, 22355, 22106, 11070, 21221, 1748];
         assert_eq!(lengths, expected);
     }
 
@@ -190,18 +173,9 @@ mod tests {
         assert!(good.is_valid());
         for bad in [
             ChunkParams { min: 4097, ..good },
-            ChunkParams {
-                avg: 15_000,
-                ..good
-            },
-            ChunkParams {
-                max: 8 * 1024,
-                ..good
-            },
-            ChunkParams {
-                small: u32::MAX,
-                ..good
-            },
+            ChunkParams { avg: 15_000, ..good },
+            ChunkParams { max: 8 * 1024, ..good },
+            ChunkParams { small: u32::MAX, ..good },
             ChunkParams { min: 0, ..good },
         ] {
             assert!(!bad.is_valid(), "{bad:?}");

@@ -27,11 +27,7 @@ impl Aead {
     pub fn seal(&self, number: u32, associated: &[u8], buffer: &mut Vec<u8>) {
         let tag = self
             .0
-            .encrypt_inout_detached(
-                &Self::nonce(number),
-                associated,
-                buffer.as_mut_slice().into(),
-            )
+            .encrypt_inout_detached(&Self::nonce(number), associated, buffer.as_mut_slice().into())
             .expect("a frame is far below the 64 GiB limit of GCM");
         buffer.extend_from_slice(&tag);
     }
@@ -47,10 +43,7 @@ impl Aead {
         buffer: &mut Vec<u8>,
         what: &'static str,
     ) -> Result<(), CryptoError> {
-        let length = buffer
-            .len()
-            .checked_sub(TAG_LEN)
-            .ok_or(CryptoError::NotAuthentic { what })?;
+        let length = buffer.len().checked_sub(TAG_LEN).ok_or(CryptoError::NotAuthentic { what })?;
         let mut tag = [0; TAG_LEN];
         tag.copy_from_slice(&buffer[length..]);
         buffer.truncate(length);
@@ -76,9 +69,7 @@ mod tests {
         cipher.seal(3, b"context", &mut sealed);
         assert_eq!(sealed.len(), 5 + TAG_LEN);
         let open = |number, associated: &[u8], mut bytes: Vec<u8>| {
-            cipher
-                .open(number, associated, &mut bytes, "test")
-                .map(|()| bytes)
+            cipher.open(number, associated, &mut bytes, "test").map(|()| bytes)
         };
         assert_eq!(open(3, b"context", sealed.clone()).unwrap(), b"hello");
         assert!(open(4, b"context", sealed.clone()).is_err());

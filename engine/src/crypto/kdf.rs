@@ -19,11 +19,7 @@ pub struct Argon2Params {
 impl Default for Argon2Params {
     /// RFC 9106, second recommended choice: 64 MiB, 3 passes, 4 lanes.
     fn default() -> Self {
-        Self {
-            memory_kib: 64 * 1024,
-            passes: 3,
-            lanes: 4,
-        }
+        Self { memory_kib: 64 * 1024, passes: 3, lanes: 4 }
     }
 }
 
@@ -40,11 +36,8 @@ impl Argon2Params {
                 ),
             });
         }
-        Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(|error| {
-            CryptoError::Parameters {
-                what: error.to_string(),
-            }
-        })
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
+            .map_err(|error| CryptoError::Parameters { what: error.to_string() })
     }
 }
 
@@ -57,9 +50,7 @@ pub fn passphrase_key(
     let mut key = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.checked()?)
         .hash_password_into(passphrase.expose().as_bytes(), salt, &mut key)
-        .map_err(|error| CryptoError::Parameters {
-            what: error.to_string(),
-        })?;
+        .map_err(|error| CryptoError::Parameters { what: error.to_string() })?;
     Ok(Secret::new(key))
 }
 
@@ -75,37 +66,19 @@ mod tests {
     #[test]
     fn hostile_parameters_are_refused_before_any_memory_is_taken() {
         let pass = Secret::new("p".to_owned());
-        for (memory_kib, passes, lanes) in [
-            (u32::MAX, 1, 1),
-            (64, u32::MAX, 1),
-            (64, 1, 65),
-            (0, 1, 1),
-            (64, 0, 1),
-            (64, 1, 0),
-        ] {
-            let params = Argon2Params {
-                memory_kib,
-                passes,
-                lanes,
-            };
-            assert!(
-                passphrase_key(&pass, &[1; 16], params).is_err(),
-                "{params:?}"
-            );
+        for (memory_kib, passes, lanes) in
+            [(u32::MAX, 1, 1), (64, u32::MAX, 1), (64, 1, 65), (0, 1, 1), (64, 0, 1), (64, 1, 0)]
+        {
+            let params = Argon2Params { memory_kib, passes, lanes };
+            assert!(passphrase_key(&pass, &[1; 16], params).is_err(), "{params:?}");
         }
     }
 
     #[test]
     fn salt_and_passphrase_count() {
-        let cheap = Argon2Params {
-            memory_kib: 8,
-            passes: 1,
-            lanes: 1,
-        };
+        let cheap = Argon2Params { memory_kib: 8, passes: 1, lanes: 1 };
         let key = |pass: &str, salt: u8| {
-            *passphrase_key(&Secret::new(pass.to_owned()), &[salt; 16], cheap)
-                .unwrap()
-                .expose()
+            *passphrase_key(&Secret::new(pass.to_owned()), &[salt; 16], cheap).unwrap().expose()
         };
         assert_eq!(key("a", 1), key("a", 1));
         assert_ne!(key("a", 1), key("b", 1));

@@ -17,13 +17,7 @@ pub(super) fn wrap(
     let nonce: [u8; 12] = random()?;
     let cipher = Aes256GcmSiv::new(&Key::<Aes256GcmSiv>::from(*key));
     let sealed = cipher
-        .encrypt(
-            &nonce.into(),
-            Payload {
-                msg: plain,
-                aad: associated,
-            },
-        )
+        .encrypt(&nonce.into(), Payload { msg: plain, aad: associated })
         .map_err(|_| CryptoError::Random)?;
     Ok([&nonce[..], &sealed].concat())
 }
@@ -35,19 +29,11 @@ pub(super) fn unwrap(
     sealed: &[u8],
     what: &'static str,
 ) -> Result<Vec<u8>, CryptoError> {
-    let (nonce, sealed) = sealed
-        .split_at_checked(12)
-        .ok_or(CryptoError::NotAuthentic { what })?;
+    let (nonce, sealed) = sealed.split_at_checked(12).ok_or(CryptoError::NotAuthentic { what })?;
     let mut number = [0; 12];
     number.copy_from_slice(nonce);
     Aes256GcmSiv::new(&Key::<Aes256GcmSiv>::from(*key))
-        .decrypt(
-            &number.into(),
-            Payload {
-                msg: sealed,
-                aad: associated,
-            },
-        )
+        .decrypt(&number.into(), Payload { msg: sealed, aad: associated })
         .map_err(|_| CryptoError::NotAuthentic { what })
 }
 
@@ -81,12 +67,7 @@ impl MasterSecret {
     }
 
     fn domain_context(repository: RepositoryId, domain: Domain) -> Vec<u8> {
-        [
-            b"esker v1 domain",
-            &repository.0[..],
-            &domain.0.to_le_bytes(),
-        ]
-        .concat()
+        [b"esker v1 domain", &repository.0[..], &domain.0.to_le_bytes()].concat()
     }
 
     /// Seals a domain's key set for the configuration.
@@ -97,11 +78,7 @@ impl MasterSecret {
         key_set: &Secret<String>,
     ) -> Result<Vec<u8>, CryptoError> {
         let context = Self::domain_context(repository, domain);
-        wrap(
-            self.domain_key().expose(),
-            &context,
-            key_set.expose().as_bytes(),
-        )
+        wrap(self.domain_key().expose(), &context, key_set.expose().as_bytes())
     }
 
     /// Opens a domain's key set from the configuration.
@@ -114,9 +91,7 @@ impl MasterSecret {
         let what = "key set of the domain";
         let context = Self::domain_context(repository, domain);
         let plain = unwrap(self.domain_key().expose(), &context, sealed, what)?;
-        String::from_utf8(plain)
-            .map(Secret::new)
-            .map_err(|_| CryptoError::NotAuthentic { what })
+        String::from_utf8(plain).map(Secret::new).map_err(|_| CryptoError::NotAuthentic { what })
     }
 }
 
@@ -128,10 +103,7 @@ pub(crate) fn seal_slot(
     bundle: &Secret<String>,
 ) -> Result<(Vec<u8>, [u8; 32]), CryptoError> {
     let sealed = wrap(key.expose(), associated, bundle.expose().as_bytes())?;
-    Ok((
-        sealed,
-        derive("esker v1 slot commitment", &[key.expose(), slot]),
-    ))
+    Ok((sealed, derive("esker v1 slot commitment", &[key.expose(), slot])))
 }
 
 /// Opens a slot's bundle; a wrong passphrase is told apart from damage by the commitment.
@@ -169,11 +141,7 @@ pub struct Kek {
 impl Kek {
     /// Takes a key from a key set.
     pub fn new(class: Class, epoch: u32, key: [u8; 32]) -> Self {
-        Self {
-            class,
-            epoch,
-            key: Secret::new(key),
-        }
+        Self { class, epoch, key: Secret::new(key) }
     }
 
     /// For storing it in a key set.
@@ -208,12 +176,7 @@ impl DomainKeys {
         id_secret: [u8; 32],
         keks: Vec<Kek>,
     ) -> Self {
-        Self {
-            repository,
-            domain,
-            id_secret: Secret::new(id_secret),
-            keks,
-        }
+        Self { repository, domain, id_secret: Secret::new(id_secret), keks }
     }
 
     /// For storing it in a key set.
@@ -251,18 +214,13 @@ impl DomainKeys {
     /// The key for new data keys of a class.
     pub(super) fn newest(&self, class: Class) -> Result<&Kek, CryptoError> {
         let candidates = self.keks.iter().filter(|kek| kek.class == class);
-        candidates
-            .max_by_key(|kek| kek.epoch)
-            .ok_or_else(|| no_key(class, 0))
+        candidates.max_by_key(|kek| kek.epoch).ok_or_else(|| no_key(class, 0))
     }
 
     /// The key of a class and epoch.
     pub(super) fn of_epoch(&self, class: Class, epoch: u32) -> Result<&Kek, CryptoError> {
         let wanted = |kek: &&Kek| kek.class == class && kek.epoch == epoch;
-        self.keks
-            .iter()
-            .find(wanted)
-            .ok_or_else(|| no_key(class, epoch))
+        self.keks.iter().find(wanted).ok_or_else(|| no_key(class, epoch))
     }
 }
 

@@ -52,19 +52,13 @@ impl DataKey {
     ) -> Result<Self, CryptoError> {
         let kek = keys.newest(class)?;
         let key: Secret<[u8; 32]> = Secret::new(random()?);
-        let wrapped = wrap(
-            kek.expose(),
-            &context(keys, class, kek.epoch, container),
-            key.expose(),
-        )?;
+        let wrapped =
+            wrap(kek.expose(), &context(keys, class, kek.epoch, container), key.expose())?;
         let mut section = [0; KEY_SECTION_LEN];
         section[..4].copy_from_slice(&kek.epoch.to_le_bytes());
         section[4..64].copy_from_slice(&wrapped);
         section[64..].copy_from_slice(&commitment(key.expose(), container));
-        Ok(Self {
-            aead: Aead::new(key.expose()),
-            section,
-        })
+        Ok(Self { aead: Aead::new(key.expose()), section })
     }
 
     /// Opens a stored key section.
@@ -79,15 +73,9 @@ impl DataKey {
         epoch.copy_from_slice(&section[..4]);
         let epoch = u32::from_le_bytes(epoch);
         let kek = keys.of_epoch(class, epoch)?;
-        let plain = unwrap(
-            kek.expose(),
-            &context(keys, class, epoch, container),
-            &section[4..64],
-            what,
-        )?;
-        let key: [u8; 32] = plain
-            .try_into()
-            .map_err(|_| CryptoError::NotAuthentic { what })?;
+        let plain =
+            unwrap(kek.expose(), &context(keys, class, epoch, container), &section[4..64], what)?;
+        let key: [u8; 32] = plain.try_into().map_err(|_| CryptoError::NotAuthentic { what })?;
         let key = Secret::new(key);
         let mut stored = [0; 32];
         stored.copy_from_slice(&section[64..]);
@@ -95,10 +83,7 @@ impl DataKey {
         if ours != blake3::Hash::from_bytes(stored) {
             return Err(CryptoError::OtherKey { what });
         }
-        Ok(Self {
-            aead: Aead::new(key.expose()),
-            section: *section,
-        })
+        Ok(Self { aead: Aead::new(key.expose()), section: *section })
     }
 }
 
@@ -109,10 +94,7 @@ mod tests {
     use crate::id::RepositoryId;
 
     fn keys(fill: u8) -> DomainKeys {
-        let keks = vec![
-            Kek::new(Class::Meta, 0, [fill; 32]),
-            Kek::new(Class::Data, 3, [9; 32]),
-        ];
+        let keks = vec![Kek::new(Class::Meta, 0, [fill; 32]), Kek::new(Class::Data, 3, [9; 32])];
         DomainKeys::new(RepositoryId([1; 16]), Domain(0), [2; 32], keks)
     }
 
@@ -129,12 +111,7 @@ mod tests {
         let open = |keys: &DomainKeys, class, container, section: &[u8; 96]| {
             DataKey::open(keys, class, container, section).is_err()
         };
-        assert!(open(
-            &keys(1),
-            Class::Meta,
-            ContainerId([6; 16]),
-            &made.section
-        ));
+        assert!(open(&keys(1), Class::Meta, ContainerId([6; 16]), &made.section));
         assert!(open(&keys(2), Class::Meta, here, &made.section));
         assert!(open(&keys(1), Class::Data, here, &made.section));
         for byte in 0..KEY_SECTION_LEN {

@@ -29,12 +29,7 @@ pub struct TreeSizes {
 
 impl Default for TreeSizes {
     fn default() -> Self {
-        Self {
-            min: 1024,
-            target: 2048,
-            max: 8192,
-            spill: 1024,
-        }
+        Self { min: 1024, target: 2048, max: 8192, spill: 1024 }
     }
 }
 
@@ -108,9 +103,7 @@ pub enum ConfigError {
 }
 
 fn corrupt(what: impl ToString) -> ConfigError {
-    ConfigError::Corrupt {
-        what: what.to_string(),
-    }
+    ConfigError::Corrupt { what: what.to_string() }
 }
 
 /// Reads the version before anything else, so that a newer format is named and not called damage.
@@ -140,9 +133,7 @@ impl Config {
         let value = checked_version(line, "repository")?;
         let config: Self = serde_json::from_value(value).map_err(corrupt)?;
         if let Some(feature) = config.features.first() {
-            return Err(ConfigError::Feature {
-                feature: feature.clone(),
-            });
+            return Err(ConfigError::Feature { feature: feature.clone() });
         }
         if !config.chunker.is_valid() {
             return Err(corrupt("its chunk sizes make no sense"));
@@ -168,12 +159,8 @@ impl Config {
 
     fn lines(bytes: &[u8]) -> Result<(&[u8], &str), ConfigError> {
         let text = std::str::from_utf8(bytes).map_err(|_| corrupt("it is not text"))?;
-        let (line, rest) = text
-            .split_once('\n')
-            .ok_or_else(|| corrupt("it has one line"))?;
-        let mac = rest
-            .strip_suffix('\n')
-            .ok_or_else(|| corrupt("its second line does not end"))?;
+        let (line, rest) = text.split_once('\n').ok_or_else(|| corrupt("it has one line"))?;
+        let mac = rest.strip_suffix('\n').ok_or_else(|| corrupt("its second line does not end"))?;
         Ok((line.as_bytes(), mac))
     }
 }
@@ -203,11 +190,7 @@ pub fn seal_domain_keys(keys: &DomainKeys, master: &MasterSecret) -> Result<Stri
         keks: keys.keks().iter().map(stored).collect(),
     };
     let json = Secret::new(serde_json::to_string(&set).map_err(corrupt)?);
-    Ok(hex_encode(&master.seal_domain(
-        keys.repository,
-        keys.domain,
-        &json,
-    )?))
+    Ok(hex_encode(&master.seal_domain(keys.repository, keys.domain, &json)?))
 }
 
 /// Opens a domain's keys from the configuration.
@@ -229,12 +212,7 @@ pub fn open_domain_keys(
         let class = Class::from_code(kek.class).ok_or_else(|| corrupt("an unknown key class"))?;
         keks.push(Kek::new(class, kek.epoch, key(&kek.key)?));
     }
-    Ok(DomainKeys::new(
-        config.repository,
-        id,
-        key(&set.id_secret)?,
-        keks,
-    ))
+    Ok(DomainKeys::new(config.repository, id, key(&set.id_secret)?, keks))
 }
 
 /// How the key of a slot comes about.
@@ -303,19 +281,8 @@ impl KeySlot {
             repository: RepositoryId,
             slot: SlotId,
         }
-        let Self {
-            kdf,
-            kind,
-            repository,
-            slot,
-            ..
-        } = self;
-        let bound = Bound {
-            kdf,
-            kind,
-            repository: *repository,
-            slot: *slot,
-        };
+        let Self { kdf, kind, repository, slot, .. } = self;
+        let bound = Bound { kdf, kind, repository: *repository, slot: *slot };
         let json = serde_json::to_vec(&bound).expect("a plain struct has a JSON form");
         [b"esker v1 slot", &json[..]].concat()
     }
@@ -374,19 +341,9 @@ mod tests {
     #[test]
     fn a_newer_version_and_an_unknown_feature_are_named() {
         let master = MasterSecret::from_bytes([8; 32]);
-        let newer = Config {
-            version: 2,
-            ..sample(&master)
-        }
-        .encode(&master);
-        assert!(matches!(
-            Config::decode(&newer),
-            Err(ConfigError::Version { found: 2 })
-        ));
-        let feature = Config {
-            features: vec!["parity".into()],
-            ..sample(&master)
-        };
+        let newer = Config { version: 2, ..sample(&master) }.encode(&master);
+        assert!(matches!(Config::decode(&newer), Err(ConfigError::Version { found: 2 })));
+        let feature = Config { features: vec!["parity".into()], ..sample(&master) };
         let error = Config::decode(&feature.encode(&master)).unwrap_err();
         assert!(error.to_string().contains("`parity`"));
     }

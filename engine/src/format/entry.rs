@@ -47,10 +47,7 @@ pub fn decode_part(reader: &mut Reader<'_>) -> Result<Part, Corrupt> {
     if number & 1 == 1 {
         return Ok(Part::Hole { length });
     }
-    Ok(Part::Data {
-        id: ObjectId(reader.array()?),
-        length,
-    })
+    Ok(Part::Data { id: ObjectId(reader.array()?), length })
 }
 
 /// Writes an entry.
@@ -115,29 +112,16 @@ fn attributes(metadata: &Metadata) -> Vec<(u64, Bytes)> {
         (tag::USER, metadata.user.clone()),
         (tag::GROUP, metadata.group.clone()),
         (tag::LINK_TARGET, metadata.link_target.clone()),
-        (
-            tag::LINK_GROUP,
-            metadata
-                .link_group
-                .map(|group| pair(group.device, group.inode)),
-        ),
+        (tag::LINK_GROUP, metadata.link_group.map(|group| pair(group.device, group.inode))),
         (tag::DEVICE, metadata.device.map(ids)),
         (tag::XATTRS, encode_xattrs(&metadata.xattrs)),
         (tag::MEDIA_TYPE, metadata.media_type.clone()),
     ];
-    let mut other: Vec<_> = metadata
-        .other
-        .iter()
-        .filter(|(tag, _)| *tag > tag::LAST)
-        .cloned()
-        .collect();
+    let mut other: Vec<_> =
+        metadata.other.iter().filter(|(tag, _)| *tag > tag::LAST).cloned().collect();
     other.sort_by_key(|(tag, _)| *tag);
     other.dedup_by_key(|(tag, _)| *tag);
-    known
-        .into_iter()
-        .filter_map(|(tag, value)| Some((tag, value?)))
-        .chain(other)
-        .collect()
+    known.into_iter().filter_map(|(tag, value)| Some((tag, value?))).chain(other).collect()
 }
 
 fn encode_mode(mode: u32) -> Bytes {
@@ -181,13 +165,7 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Corrupt> {
     let metadata = decode_attributes(&mut reader)?;
     let content = decode_content(&mut reader)?;
     reader.end()?;
-    Ok(Entry {
-        kind,
-        size,
-        version,
-        metadata,
-        content,
-    })
+    Ok(Entry { kind, size, version, metadata, content })
 }
 
 fn decode_attributes(reader: &mut Reader<'_>) -> Result<Metadata, Corrupt> {
@@ -222,10 +200,8 @@ fn decode_attribute(metadata: &mut Metadata, tag: u64, value: &[u8]) -> Result<(
         tag::OWNER => metadata.owner = Some(decode_ids(&mut reader)?),
         tag::DEVICE => metadata.device = Some(decode_ids(&mut reader)?),
         tag::LINK_GROUP => {
-            metadata.link_group = Some(LinkGroup {
-                device: reader.varint()?,
-                inode: reader.varint()?,
-            });
+            metadata.link_group =
+                Some(LinkGroup { device: reader.varint()?, inode: reader.varint()? });
         }
         tag::XATTRS => metadata.xattrs = decode_xattrs(&mut reader)?,
         tag::USER => metadata.user = whole(),
@@ -277,9 +253,7 @@ fn decode_content(reader: &mut Reader<'_>) -> Result<Content, Corrupt> {
         0 => Ok(Content::None),
         1 => {
             let length = reader.count("bytes in an entry", INLINE_LIMIT as u64)?;
-            Ok(Content::Inline(Bytes::copy_from_slice(
-                reader.take(length)?,
-            )))
+            Ok(Content::Inline(Bytes::copy_from_slice(reader.take(length)?)))
         }
         2 => {
             let count = reader.count("parts in an entry", PARTS_LIMIT as u64)?;

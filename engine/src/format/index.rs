@@ -59,12 +59,7 @@ pub fn segment_context(
     nonce: u32,
 ) -> Vec<u8> {
     let mut context = Writer(Vec::with_capacity(54));
-    context
-        .raw(b"esker v1 index")
-        .raw(&repository.0)
-        .u32(domain.0)
-        .raw(&segment.0)
-        .u32(nonce);
+    context.raw(b"esker v1 index").raw(&repository.0).u32(domain.0).raw(&segment.0).u32(nonce);
     context.0
 }
 
@@ -77,9 +72,7 @@ pub fn encode_block(records: &[Record], out: &mut Writer) {
             None => out.raw(&record.prefix.to_be_bytes()),
             Some(before) => out.varint(record.prefix.wrapping_sub(before)),
         };
-        out.varint(record.pack.into())
-            .varint(record.frame.into())
-            .varint(record.place.into());
+        out.varint(record.pack.into()).varint(record.frame.into()).varint(record.place.into());
         before = Some(record.prefix);
     }
 }
@@ -139,9 +132,7 @@ impl PrefixFilter {
         let fingerprints = filter.dma_fingerprints();
         let mut descriptor = [0; BinaryFuse8::DESCRIPTOR_LEN];
         filter.dma_copy_descriptor_to(&mut descriptor);
-        Self {
-            bytes: [&descriptor, fingerprints].concat(),
-        }
+        Self { bytes: [&descriptor, fingerprints].concat() }
     }
 
     /// Takes a stored filter. Its shape is checked, so that no look-up leaves the fingerprints.
@@ -218,23 +209,13 @@ fn check_pack(pack: &PackInfo) -> Result<(), Corrupt> {
     if pack.frames.len() as u64 > FRAME_COUNT_LIMIT {
         return wrong(format!("{} frames, more than the limit", pack.frames.len()));
     }
-    if let Some(frame) = pack
-        .frames
-        .iter()
-        .find(|frame| u64::from(frame.raw_len) > FRAME_RAW_LIMIT)
+    if let Some(frame) = pack.frames.iter().find(|frame| u64::from(frame.raw_len) > FRAME_RAW_LIMIT)
     {
         return wrong(format!("a frame of {} raw bytes", frame.raw_len));
     }
-    let frames: u64 = pack
-        .frames
-        .iter()
-        .map(|frame| u64::from(frame.stored_len))
-        .sum();
+    let frames: u64 = pack.frames.iter().map(|frame| u64::from(frame.stored_len)).sum();
     if frames > pack.length {
-        return wrong(format!(
-            "frames of {frames} bytes in a pack of {}",
-            pack.length
-        ));
+        return wrong(format!("frames of {frames} bytes in a pack of {}", pack.length));
     }
     Ok(())
 }
@@ -247,9 +228,7 @@ fn encode_pack(pack: &PackInfo, out: &mut Writer) {
         .raw(&pack.data_section)
         .varint(pack.frames.len() as u64);
     for frame in &pack.frames {
-        out.u8(frame.class.code())
-            .varint(frame.stored_len.into())
-            .varint(frame.raw_len.into());
+        out.u8(frame.class.code()).varint(frame.stored_len.into()).varint(frame.raw_len.into());
     }
 }
 
@@ -278,17 +257,8 @@ fn decode_pack(reader: &mut Reader<'_>) -> Result<PackInfo, Corrupt> {
     let meta_section = reader.array()?;
     let data_section = reader.array()?;
     let count = things(reader, "frames", SHORTEST_FRAME)?;
-    let frames = (0..count)
-        .map(|_| decode_frame(reader))
-        .collect::<Result<_, _>>()?;
-    let pack = PackInfo {
-        id,
-        kind,
-        length,
-        meta_section,
-        data_section,
-        frames,
-    };
+    let frames = (0..count).map(|_| decode_frame(reader)).collect::<Result<_, _>>()?;
+    let pack = PackInfo { id, kind, length, meta_section, data_section, frames };
     check_pack(&pack)?;
     Ok(pack)
 }
@@ -323,8 +293,7 @@ impl Directory {
         }
         out.varint(self.blocks.len() as u64);
         for block in &self.blocks {
-            out.raw(&block.first.to_be_bytes())
-                .varint(block.length.into());
+            out.raw(&block.first.to_be_bytes()).varint(block.length.into());
         }
         out.varint(self.records);
         Ok(out.0)
@@ -334,13 +303,11 @@ impl Directory {
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let mut reader = Reader::new(bytes);
         let count = things(&mut reader, "replaced segments", SegmentId::LEN)?;
-        let replaces = (0..count)
-            .map(|_| reader.array().map(SegmentId))
-            .collect::<Result<_, _>>()?;
+        let replaces =
+            (0..count).map(|_| reader.array().map(SegmentId)).collect::<Result<_, _>>()?;
         let count = things(&mut reader, "packs", SHORTEST_PACK)?;
-        let packs = (0..count)
-            .map(|_| decode_pack(&mut reader).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let packs =
+            (0..count).map(|_| decode_pack(&mut reader).map(Arc::new)).collect::<Result<_, _>>()?;
         let count = things(&mut reader, "blocks", SHORTEST_BLOCK)?;
         let mut blocks: Vec<BlockInfo> = Vec::with_capacity(count);
         for _ in 0..count {
@@ -353,12 +320,7 @@ impl Directory {
             return Err(reader.corrupt(format!("{records} records in {count} blocks")));
         }
         reader.end()?;
-        Ok(Self {
-            replaces,
-            packs,
-            blocks,
-            records,
-        })
+        Ok(Self { replaces, packs, blocks, records })
     }
 }
 
@@ -410,9 +372,9 @@ impl SegmentTrailer {
             );
         }
         if version != VERSION {
-            return Err(reader.corrupt(format!(
-                "version {version}, and this program knows {VERSION}"
-            )));
+            return Err(
+                reader.corrupt(format!("version {version}, and this program knows {VERSION}"))
+            );
         }
         if reserved.iter().any(|&byte| byte != 0) {
             return Err(reader.corrupt("reserved bytes in use, which this program does not know"));

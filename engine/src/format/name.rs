@@ -41,9 +41,7 @@ impl FromStr for SessionName {
                 ulid: parts.next()?.parse().ok()?,
             })
         };
-        read()
-            .filter(|name| name.to_string() == text)
-            .ok_or_else(|| ParseNameError(text.into()))
+        read().filter(|name| name.to_string() == text).ok_or_else(|| ParseNameError(text.into()))
     }
 }
 
@@ -132,17 +130,11 @@ impl FromStr for ObjectName {
             Some(match room {
                 "config" => {
                     let (generation, copy) = copied(rest);
-                    Self::Config {
-                        generation: generation.parse().ok()?,
-                        copy,
-                    }
+                    Self::Config { generation: generation.parse().ok()?, copy }
                 }
                 "keys" => {
                     let (slot, copy) = copied(rest);
-                    Self::Key {
-                        slot: slot.parse().ok()?,
-                        copy,
-                    }
+                    Self::Key { slot: slot.parse().ok()?, copy }
                 }
                 "packs" => {
                     let (folder, name) = rest.split_once('/')?;
@@ -152,10 +144,7 @@ impl FromStr for ObjectName {
                         (_, Some((id, "d"))) => (id, PackKind::Data),
                         _ => return None,
                     };
-                    Self::Pack {
-                        id: id.parse().ok()?,
-                        kind,
-                    }
+                    Self::Pack { id: id.parse().ok()?, kind }
                 }
                 "index" => Self::Segment(rest.parse().ok()?),
                 "sessions" => Self::Session(rest.parse().ok()?),
@@ -174,9 +163,7 @@ impl FromStr for ObjectName {
             })
         };
         // A name has one spelling: whatever prints differently is none of ours.
-        read()
-            .filter(|name| name.to_string() == text)
-            .ok_or_else(|| ParseNameError(text.into()))
+        read().filter(|name| name.to_string() == text).ok_or_else(|| ParseNameError(text.into()))
     }
 }
 

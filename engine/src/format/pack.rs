@@ -141,11 +141,7 @@ pub struct FooterFrame {
 impl FooterFrame {
     /// The frame without its objects.
     pub fn info(&self) -> FrameInfo {
-        FrameInfo {
-            class: self.class,
-            stored_len: self.stored_len,
-            raw_len: self.raw_len,
-        }
+        FrameInfo { class: self.class, stored_len: self.stored_len, raw_len: self.raw_len }
     }
 }
 
@@ -200,11 +196,7 @@ impl Footer {
             frames.push(Self::decode_frame(&mut reader)?);
         }
         reader.end()?;
-        Ok(Self {
-            writer,
-            session,
-            frames,
-        })
+        Ok(Self { writer, session, frames })
     }
 
     fn decode_frame(reader: &mut Reader<'_>) -> Result<FooterFrame, Corrupt> {
@@ -220,10 +212,7 @@ impl Footer {
             class,
             stored_len: stored_len as u32,
             raw_len: raw_len as u32,
-            objects: ids
-                .chunks_exact(ShortId::LEN)
-                .filter_map(ShortId::from_slice)
-                .collect(),
+            objects: ids.chunks_exact(ShortId::LEN).filter_map(ShortId::from_slice).collect(),
         })
     }
 }
@@ -305,15 +294,7 @@ impl Trailer {
         }
         reader.take(MAGIC.len())?;
         reader.end()?;
-        Ok(Self {
-            meta_section,
-            data_section,
-            footer_len,
-            padding_len,
-            pack,
-            domain,
-            kind,
-        })
+        Ok(Self { meta_section, data_section, footer_len, padding_len, pack, domain, kind })
     }
 }
 
@@ -366,11 +347,7 @@ impl FrameHead {
 
     /// Writes a head without making one.
     pub fn write(codec: Codec, reference: Option<ObjectId>, lengths: &[u32], out: &mut Writer) {
-        let flags = if reference.is_some() {
-            FLAG_REFERENCE
-        } else {
-            0
-        };
+        let flags = if reference.is_some() { FLAG_REFERENCE } else { 0 };
         out.u8(codec.code()).u8(flags);
         out.varint(lengths.iter().map(|&length| u64::from(length)).sum());
         out.varint(lengths.len() as u64);
@@ -406,17 +383,10 @@ impl FrameHead {
             let what = format!("objects of {sum} bytes in a frame of {raw_len}");
             return Err(reader.corrupt(what));
         }
-        let reference = if flags & FLAG_REFERENCE == 0 {
-            None
-        } else {
-            Some(ObjectId(reader.array()?))
-        };
+        let reference =
+            if flags & FLAG_REFERENCE == 0 { None } else { Some(ObjectId(reader.array()?)) };
         let payload = reader.take(reader.remaining())?;
-        let head = Self {
-            codec,
-            reference,
-            lengths,
-        };
+        let head = Self { codec, reference, lengths };
         Ok((head, payload))
     }
 

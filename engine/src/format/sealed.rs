@@ -52,10 +52,7 @@ pub enum SealedError {
 
 fn context(keys: &DomainKeys, kind: SealedKind, name: &str) -> Vec<u8> {
     let mut context = Writer::new();
-    context
-        .raw(b"esker v1 object")
-        .raw(&keys.repository.0)
-        .u32(keys.domain.0);
+    context.raw(b"esker v1 object").raw(&keys.repository.0).u32(keys.domain.0);
     context.u8(kind.code()).raw(name.as_bytes());
     context.0
 }
@@ -77,11 +74,7 @@ pub fn seal(
     body.u8(codec).varint(json.len() as u64).raw(&payload);
     key.aead.seal(0, &context(keys, kind, name), &mut body.0);
     let mut object = Writer::new();
-    object
-        .raw(MAGIC)
-        .u8(VERSION)
-        .u8(kind.code())
-        .u32(keys.domain.0);
+    object.raw(MAGIC).u8(VERSION).u8(kind.code()).u32(keys.domain.0);
     object.raw(&key.section).raw(&body.0);
     Ok(object.0)
 }
@@ -121,8 +114,7 @@ pub fn open(
     }
     let key = DataKey::open(keys, Class::Meta, ContainerId::of_name(name), &section)?;
     let mut body = body.to_vec();
-    key.aead
-        .open(0, &context(keys, kind, name), &mut body, "object")?;
+    key.aead.open(0, &context(keys, kind, name), &mut body, "object")?;
     let mut reader = Reader::new(&body);
     let codec = reader.u8()?;
     let length = reader.count("bytes", MAX_SEALED_BYTES)?;
@@ -151,19 +143,13 @@ mod tests {
         for length in [0usize, 1, 100, 512, 513, 5000] {
             let json = vec![b'x'; length];
             let object = seal(&keys, SealedKind::Slot, "commits/a", &json).unwrap();
-            assert_eq!(
-                open(&keys, SealedKind::Slot, "commits/a", &object).unwrap(),
-                json
-            );
+            assert_eq!(open(&keys, SealedKind::Slot, "commits/a", &object).unwrap(), json);
             assert!(open(&keys, SealedKind::Slot, "commits/b", &object).is_err());
             assert!(open(&keys, SealedKind::Mark, "commits/a", &object).is_err());
             for byte in 0..object.len() {
                 let mut bent = object.clone();
                 bent[byte] ^= 0x10;
-                assert!(
-                    open(&keys, SealedKind::Slot, "commits/a", &bent).is_err(),
-                    "byte {byte}"
-                );
+                assert!(open(&keys, SealedKind::Slot, "commits/a", &bent).is_err(), "byte {byte}");
                 assert!(open(&keys, SealedKind::Slot, "commits/a", &object[..byte]).is_err());
             }
         }

@@ -169,11 +169,7 @@ pub fn decode_node(bytes: &Bytes) -> Result<Node, Corrupt> {
     }
     reader.end()?;
     let items = keys.finish().zip(payloads);
-    Ok(Node {
-        level,
-        items: items.map(|(key, payload)| Item { key, payload }).collect(),
-        entries,
-    })
+    Ok(Node { level, items: items.map(|(key, payload)| Item { key, payload }).collect(), entries })
 }
 
 fn decode_level(reader: &mut Reader<'_>) -> Result<u8, Corrupt> {
@@ -186,10 +182,7 @@ fn decode_level(reader: &mut Reader<'_>) -> Result<u8, Corrupt> {
 
 fn decode_payload(reader: &mut Reader<'_>, level: u8, bytes: &Bytes) -> Result<Payload, Corrupt> {
     if level > 0 {
-        return Ok(Payload::Child {
-            id: ObjectId(reader.array()?),
-            entries: reader.varint()?,
-        });
+        return Ok(Payload::Child { id: ObjectId(reader.array()?), entries: reader.varint()? });
     }
     let number = reader.varint()?;
     let length = number >> 1;
@@ -200,9 +193,7 @@ fn decode_payload(reader: &mut Reader<'_>, level: u8, bytes: &Bytes) -> Result<P
         let id = ObjectId(reader.array()?);
         return Ok(Payload::Spilled { id, length });
     }
-    Ok(Payload::Inline(
-        bytes.slice_ref(reader.take(length as usize)?),
-    ))
+    Ok(Payload::Inline(bytes.slice_ref(reader.take(length as usize)?)))
 }
 
 /// The keys of a node, written out one after another into one buffer.
@@ -223,11 +214,7 @@ impl Keys {
             return Err(reader.corrupt(format!("a key of {length} bytes")));
         }
         // Both at once: ascending, and no more bytes repeated than must be.
-        if previous
-            .get(shared)
-            .is_some_and(|next| rest.first() <= Some(next))
-            || rest.is_empty()
-        {
+        if previous.get(shared).is_some_and(|next| rest.first() <= Some(next)) || rest.is_empty() {
             return Err(reader.corrupt("keys that do not ascend in their shortest form"));
         }
         // Without a limit, a small node could be written out to gigabytes.
@@ -235,8 +222,7 @@ impl Keys {
             return Err(reader.corrupt("keys longer than a node can be"));
         }
         let start = self.buffer.len();
-        self.buffer
-            .extend_from_within(self.last..self.last + shared);
+        self.buffer.extend_from_within(self.last..self.last + shared);
         self.buffer.extend_from_slice(rest);
         self.last = start;
         self.ends.push(self.buffer.len());
@@ -245,9 +231,9 @@ impl Keys {
 
     fn finish(self) -> impl Iterator<Item = Bytes> {
         let keys = Bytes::from(self.buffer);
-        self.ends.into_iter().scan(0, move |start, end| {
-            Some(keys.slice(std::mem::replace(start, end)..end))
-        })
+        self.ends
+            .into_iter()
+            .scan(0, move |start, end| Some(keys.slice(std::mem::replace(start, end)..end)))
     }
 }
 
@@ -277,12 +263,12 @@ impl ListNode {
     /// How many bytes of the content it stands for; `None` where they cannot be counted.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Self::Parts(parts) => parts
-                .iter()
-                .try_fold(0u64, |sum, part| sum.checked_add(part.length())),
-            Self::Children { children, .. } => children
-                .iter()
-                .try_fold(0u64, |sum, (_, length)| sum.checked_add(*length)),
+            Self::Parts(parts) => {
+                parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.length()))
+            }
+            Self::Children { children, .. } => {
+                children.iter().try_fold(0u64, |sum, (_, length)| sum.checked_add(*length))
+            }
         }
     }
 }
@@ -322,10 +308,7 @@ pub fn decode_list_node(bytes: &[u8]) -> Result<ListNode, Corrupt> {
     } else {
         let mut child = || Ok((ObjectId(reader.array()?), reader.varint()?));
         let children: Result<_, Corrupt> = (0..count).map(|_| child()).collect();
-        ListNode::Children {
-            level,
-            children: children?,
-        }
+        ListNode::Children { level, children: children? }
     };
     if node.length().is_none() {
         return Err(reader.corrupt("more bytes than can be counted"));

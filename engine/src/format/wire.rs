@@ -13,10 +13,7 @@ pub struct Corrupt {
 impl Corrupt {
     /// Damage that has no better place than the beginning.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            offset: 0,
-        }
+        Self { what: what.into(), offset: 0 }
     }
 }
 
@@ -30,10 +27,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            length: bytes.len(),
-        }
+        Self { rest: bytes, length: bytes.len() }
     }
 
     /// How many bytes were read.
@@ -48,10 +42,7 @@ impl<'a> Reader<'a> {
 
     /// Damage at the present place.
     pub fn corrupt(&self, what: impl Into<String>) -> Corrupt {
-        Corrupt {
-            what: what.into(),
-            offset: self.offset(),
-        }
+        Corrupt { what: what.into(), offset: self.offset() }
     }
 
     /// The next `length` bytes.

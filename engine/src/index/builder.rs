@@ -69,24 +69,15 @@ impl<'a> SegmentWriter<'a> {
         replaces: Vec<SegmentId>,
         packs: Vec<Arc<PackInfo>>,
     ) -> Result<Self, IndexError> {
-        let failed = |segment| {
-            move |source| IndexError::Crypto {
-                segment,
-                part: Part::Trailer,
-                source,
-            }
-        };
+        let failed =
+            |segment| move |source| IndexError::Crypto { segment, part: Part::Trailer, source };
         let id = SegmentId(random().map_err(failed(SegmentId([0; SegmentId::LEN])))?);
         let key = DataKey::generate(keys, Class::Meta, ContainerId(id.0)).map_err(failed(id))?;
         Ok(Self {
             keys,
             id,
             key,
-            directory: Directory {
-                replaces,
-                packs,
-                ..Directory::default()
-            },
+            directory: Directory { replaces, packs, ..Directory::default() },
             sealed: Vec::new(),
             block: Vec::with_capacity(BLOCK_RECORDS),
             prefixes: Vec::new(),
@@ -95,11 +86,7 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn corrupt(&self, part: Part, source: Corrupt) -> IndexError {
-        IndexError::Corrupt {
-            segment: self.id,
-            part,
-            source,
-        }
+        IndexError::Corrupt { segment: self.id, part, source }
     }
 
     /// A reader would refuse the block for such a record.
@@ -118,8 +105,7 @@ impl<'a> SegmentWriter<'a> {
     /// Adds the next record; the same one again is dropped.
     pub(super) fn push(&mut self, record: Record) -> Result<(), IndexError> {
         let part = Part::Block(self.directory.blocks.len() as u32);
-        self.check(&record)
-            .map_err(|source| self.corrupt(part, source))?;
+        self.check(&record).map_err(|source| self.corrupt(part, source))?;
         if self.last == Some(record) {
             return Ok(());
         }
@@ -149,10 +135,7 @@ impl<'a> SegmentWriter<'a> {
         let mut plain = Writer(Vec::with_capacity(BLOCK_RECORDS * 16 + TAG_LEN));
         encode_block(&self.block, &mut plain);
         let sealed = self.seal(self.directory.blocks.len() as u32, plain.0);
-        self.directory.blocks.push(BlockInfo {
-            first,
-            length: sealed.len() as u32,
-        });
+        self.directory.blocks.push(BlockInfo { first, length: sealed.len() as u32 });
         self.sealed.extend_from_slice(&sealed);
         self.block.clear();
     }
@@ -184,9 +167,6 @@ impl<'a> SegmentWriter<'a> {
         bytes.extend_from_slice(&filter);
         bytes.extend_from_slice(&directory);
         bytes.extend_from_slice(&trailer.encode());
-        Ok(BuiltSegment {
-            id: self.id,
-            bytes: bytes.into(),
-        })
+        Ok(BuiltSegment { id: self.id, bytes: bytes.into() })
     }
 }

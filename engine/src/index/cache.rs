@@ -61,12 +61,7 @@ impl BlockCache {
     /// An empty cache that holds at most so many bytes; 0 keeps nothing.
     pub fn new(max_bytes: u64) -> Self {
         let count = (max_bytes / SMALLEST_SHARD).clamp(1, MOST_SHARDS);
-        let shard = || {
-            Mutex::new(Shard {
-                blocks: LruCache::unbounded(),
-                bytes: 0,
-            })
-        };
+        let shard = || Mutex::new(Shard { blocks: LruCache::unbounded(), bytes: 0 });
         Self {
             shards: (0..count).map(|_| shard()).collect(),
             shard_bytes: max_bytes / count,
@@ -116,12 +111,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 impl std::fmt::Debug for BlockCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "BlockCache({} shards of {} bytes)",
-            self.shards.len(),
-            self.shard_bytes
-        )
+        write!(f, "BlockCache({} shards of {} bytes)", self.shards.len(), self.shard_bytes)
     }
 }
 
@@ -130,12 +120,7 @@ mod tests {
     use super::*;
 
     fn block(records: u32) -> Block {
-        let record = |pack| Record {
-            prefix: 0,
-            pack,
-            frame: 65_534,
-            place: 65_535,
-        };
+        let record = |pack| Record { prefix: 0, pack, frame: 65_534, place: 65_535 };
         compact(&(0..records).map(record).collect::<Vec<_>>()).unwrap()
     }
 
@@ -146,15 +131,11 @@ mod tests {
         let segment = SegmentId([1; 16]);
         for number in 0..10 {
             cache.put(segment, number, &block(100));
-            assert!(
-                cache.get(segment, 0).is_some(),
-                "block 0 was used last but one"
-            );
+            assert!(cache.get(segment, 0).is_some(), "block 0 was used last but one");
             assert!(cache.bytes() <= budget);
         }
-        let kept: Vec<u32> = (0..10)
-            .filter(|&number| cache.get(segment, number).is_some())
-            .collect();
+        let kept: Vec<u32> =
+            (0..10).filter(|&number| cache.get(segment, number).is_some()).collect();
         assert_eq!(kept, [0, 8, 9]);
         cache.put(segment, 9, &block(100));
         assert_eq!(cache.bytes(), budget);
@@ -164,12 +145,7 @@ mod tests {
 
     #[test]
     fn records_beyond_the_limits_are_not_shortened() {
-        let record = Record {
-            prefix: 0,
-            pack: 0,
-            frame: 65_536,
-            place: 0,
-        };
+        let record = Record { prefix: 0, pack: 0, frame: 65_536, place: 0 };
         assert!(compact(&[record]).is_none());
         assert_eq!(size_of::<CachedRecord>(), 16);
     }

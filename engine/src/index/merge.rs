@@ -34,10 +34,7 @@ pub fn merge(
             .collect::<Result<Vec<u32>, _>>()?;
         // A record's pack is one of the listed: the segment has checked it.
         let records = segment.records().map(move |record| {
-            record.map(|record| Record {
-                pack: numbers[record.pack as usize],
-                ..record
-            })
+            record.map(|record| Record { pack: numbers[record.pack as usize], ..record })
         });
         runs.push((Box::new(records) as Box<dyn Iterator<Item = _>>).peekable());
     }
@@ -65,10 +62,7 @@ impl PackNumbers {
             None => self.packs.push(Arc::clone(pack)),
             Some(known) if known == pack => {}
             Some(_) => {
-                let what = format!(
-                    "pack {} is described differently elsewhere",
-                    pack.id.short()
-                );
+                let what = format!("pack {} is described differently elsewhere", pack.id.short());
                 return Err(IndexError::Corrupt {
                     segment,
                     part: Part::Directory,

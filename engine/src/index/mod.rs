@@ -123,8 +123,7 @@ impl Index {
             self.segments.push(segment);
         }
         let replaced = &self.replaced;
-        self.segments
-            .retain(|segment| !replaced.contains(&segment.id()));
+        self.segments.retain(|segment| !replaced.contains(&segment.id()));
         self.list_packs();
     }
 
@@ -147,8 +146,7 @@ impl Index {
         let before = self.loose.len();
         self.loose.retain(|id, _| !self.listed.contains_key(id));
         if self.loose.len() < before {
-            self.loose_records
-                .retain(|record| self.loose.contains_key(&record.pack));
+            self.loose_records.retain(|record| self.loose.contains_key(&record.pack));
         }
     }
 
@@ -179,12 +177,7 @@ impl Index {
         for segment in &self.segments {
             segment.lookup(prefix, &mut found)?;
         }
-        let first = LooseRecord {
-            prefix,
-            pack: PackId([0; PackId::LEN]),
-            frame: 0,
-            place: 0,
-        };
+        let first = LooseRecord { prefix, pack: PackId([0; PackId::LEN]), frame: 0, place: 0 };
         let records = self.loose_records.range(first..);
         for record in records.take_while(|record| record.prefix == prefix) {
             if let Some(pack) = self.loose.get(&record.pack) {

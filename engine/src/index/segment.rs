@@ -77,11 +77,7 @@ struct Opening {
 }
 
 fn corrupt(segment: SegmentId, part: Part) -> impl Fn(Corrupt) -> IndexError {
-    move |source| IndexError::Corrupt {
-        segment,
-        part,
-        source,
-    }
+    move |source| IndexError::Corrupt { segment, part, source }
 }
 
 fn read(
@@ -91,11 +87,8 @@ fn read(
     range: Range<u64>,
 ) -> Result<Bytes, IndexError> {
     let length = range.end - range.start;
-    let bytes = reader.read(range).map_err(|source| IndexError::Read {
-        segment: id,
-        part,
-        source,
-    })?;
+    let bytes =
+        reader.read(range).map_err(|source| IndexError::Read { segment: id, part, source })?;
     if bytes.len() as u64 != length {
         let what = format!("{} bytes where {length} were asked for", bytes.len());
         return Err(corrupt(id, part)(Corrupt::new(what)));
@@ -119,10 +112,7 @@ fn fences(directory: &Directory, blocks_end: u64) -> Result<Vec<Fence>, Corrupt>
     let mut offset = 0;
     let mut fences = Vec::with_capacity(directory.blocks.len());
     for block in &directory.blocks {
-        fences.push(Fence {
-            first: block.first,
-            offset,
-        });
+        fences.push(Fence { first: block.first, offset });
         offset += u64::from(block.length);
     }
     if offset != blocks_end {
@@ -161,11 +151,7 @@ impl Segment {
             let what = format!("segment {} of domain {}", trailer.id, trailer.domain.0);
             return Err(damaged(Corrupt::new(what)));
         }
-        let crypto = |source| IndexError::Crypto {
-            segment: id,
-            part: Part::Trailer,
-            source,
-        };
+        let crypto = |source| IndexError::Crypto { segment: id, part: Part::Trailer, source };
         let mut segment = Self {
             id,
             repository: keys.repository,
@@ -196,12 +182,10 @@ impl Segment {
             let what = Corrupt::new("a directory and filter longer than the segment");
             corrupt(self.id, Part::Trailer)(what)
         };
-        let directory_start = end
-            .checked_sub(trailer.directory_len.into())
-            .ok_or_else(too_short)?;
-        let filter_start = directory_start
-            .checked_sub(trailer.filter_len.into())
-            .ok_or_else(too_short)?;
+        let directory_start =
+            end.checked_sub(trailer.directory_len.into()).ok_or_else(too_short)?;
+        let filter_start =
+            directory_start.checked_sub(trailer.filter_len.into()).ok_or_else(too_short)?;
 
         let sealed = opening.part(Part::Directory, directory_start..end)?;
         let plain = self.unseal(Part::Directory, DIRECTORY_NONCE, sealed.into())?;
@@ -227,11 +211,7 @@ impl Segment {
         self.key
             .aead
             .open(nonce, &context, &mut sealed, "part of an index segment")
-            .map_err(|source| IndexError::Crypto {
-                segment: self.id,
-                part,
-                source,
-            })?;
+            .map_err(|source| IndexError::Crypto { segment: self.id, part, source })?;
         Ok(sealed)
     }
 
@@ -297,29 +277,17 @@ impl Segment {
     }
 
     fn check_block(&self, number: usize, records: &[Record]) -> Result<(), Corrupt> {
-        let after = self
-            .fences
-            .get(number + 1)
-            .map_or(u64::MAX, |fence| fence.first);
+        let after = self.fences.get(number + 1).map_or(u64::MAX, |fence| fence.first);
         let first = records.first().map(|record| record.prefix);
         if first != Some(self.fences[number].first)
             || records.last().is_some_and(|record| record.prefix > after)
         {
             return Err(Corrupt::new("prefixes other than the directory says"));
         }
-        let frames = |pack: u32| {
-            self.packs
-                .get(pack as usize)
-                .map_or(0, |pack| pack.frames.len())
-        };
-        match records
-            .iter()
-            .find(|record| record.frame as usize >= frames(record.pack))
-        {
+        let frames = |pack: u32| self.packs.get(pack as usize).map_or(0, |pack| pack.frames.len());
+        match records.iter().find(|record| record.frame as usize >= frames(record.pack)) {
             None => Ok(()),
-            Some(record) => Err(Corrupt::new(format!(
-                "a pack or frame not listed: {record:?}"
-            ))),
+            Some(record) => Err(Corrupt::new(format!("a pack or frame not listed: {record:?}"))),
         }
     }
 
@@ -351,15 +319,13 @@ impl Segment {
             let block = self.block(number)?;
             let start = block.partition_point(|record| record.prefix < prefix);
             let records = block[start..].iter();
-            found.extend(
-                records
-                    .take_while(|record| record.prefix == prefix)
-                    .map(|record| Place {
-                        pack: Arc::clone(&self.packs[record.pack as usize]),
-                        frame: record.frame.into(),
-                        place: record.place.into(),
-                    }),
-            );
+            found.extend(records.take_while(|record| record.prefix == prefix).map(|record| {
+                Place {
+                    pack: Arc::clone(&self.packs[record.pack as usize]),
+                    frame: record.frame.into(),
+                    place: record.place.into(),
+                }
+            }));
         }
         Ok(())
     }
@@ -426,9 +392,7 @@ impl Records<'_> {
         // Within a block the order is checked already.
         if self.last.is_some() && self.last.as_ref() >= records.first() {
             let what = Corrupt::new("records before those of the block before");
-            return Err(corrupt(self.segment.id, Part::Block(self.next as u32))(
-                what,
-            ));
+            return Err(corrupt(self.segment.id, Part::Block(self.next as u32))(what));
         }
         self.last = records.last().copied();
         self.count += records.len() as u64;
@@ -447,9 +411,7 @@ impl Records<'_> {
         }
         if self.count != self.segment.records {
             let what = format!("{} records, not {}", self.count, self.segment.records);
-            return Err(corrupt(self.segment.id, Part::Directory)(Corrupt::new(
-                what,
-            )));
+            return Err(corrupt(self.segment.id, Part::Directory)(Corrupt::new(what)));
         }
         Ok(None)
     }

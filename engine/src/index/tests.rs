@@ -18,21 +18,14 @@ use crate::id::RepositoryId;
 use crate::object::Class;
 
 fn keys() -> DomainKeys {
-    let keks = vec![
-        Kek::new(Class::Meta, 0, [1; 32]),
-        Kek::new(Class::Data, 0, [2; 32]),
-    ];
+    let keks = vec![Kek::new(Class::Meta, 0, [1; 32]), Kek::new(Class::Data, 0, [2; 32])];
     DomainKeys::new(RepositoryId([3; 16]), Domain(0), [4; 32], keks)
 }
 
 fn pack(number: u32, frames: usize) -> PackInfo {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_le_bytes());
-    let frame = FrameInfo {
-        class: Class::Data,
-        stored_len: 100,
-        raw_len: 200,
-    };
+    let frame = FrameInfo { class: Class::Data, stored_len: 100, raw_len: 200 };
     PackInfo {
         id: PackId(id),
         kind: PackKind::Data,
@@ -76,11 +69,7 @@ struct Memory {
 
 impl Memory {
     fn new(bytes: Bytes) -> Self {
-        Self {
-            bytes,
-            reads: Arc::default(),
-            short: false,
-        }
+        Self { bytes, reads: Arc::default(), short: false }
     }
 
     fn reads(&self) -> usize {
@@ -126,10 +115,7 @@ fn all(segment: &Segment) -> Vec<Record> {
 fn found(segment: &Segment, prefix: u64) -> Vec<(PackId, u32, u32)> {
     let mut found = Vec::new();
     segment.lookup(prefix, &mut found).unwrap();
-    found
-        .iter()
-        .map(|place| (place.pack.id, place.frame, place.place))
-        .collect()
+    found.iter().map(|place| (place.pack.id, place.frame, place.place)).collect()
 }
 
 /// Opens, looks up and reads all: everything that touches the bytes.
@@ -144,13 +130,8 @@ fn use_all(id: SegmentId, bytes: Bytes) -> Result<Vec<Record>, IndexError> {
 
 fn any_records() -> impl Strategy<Value = Vec<Record>> {
     let prefix = prop_oneof![4 => any::<u64>(), 2 => 0..40u64, 1 => Just(u64::MAX)];
-    let record =
-        (prefix, 0..5u32, 0..16u32, 0..4u32).prop_map(|(prefix, pack, frame, place)| Record {
-            prefix,
-            pack,
-            frame,
-            place,
-        });
+    let record = (prefix, 0..5u32, 0..16u32, 0..4u32)
+        .prop_map(|(prefix, pack, frame, place)| Record { prefix, pack, frame, place });
     prop::collection::vec(record, 0..3000)
 }
 
@@ -256,10 +237,7 @@ fn the_filter_and_the_cache_spare_reads() {
         found(&segment, spread(number));
     }
     let missed = memory.reads() - opened;
-    assert!(
-        (20..200).contains(&missed),
-        "{missed} reads without a cache: 0.4 % of 20,000 are 78"
-    );
+    assert!((20..200).contains(&missed), "{missed} reads without a cache: 0.4 % of 20,000 are 78");
     let before = memory.reads();
     assert_eq!(all(&segment).len(), 20_000);
     assert_eq!(memory.reads() - before, 1, "all blocks at once");
@@ -296,15 +274,9 @@ fn check_footprint(count: u64) -> Duration {
     let segment = open(&built);
     assert_eq!(segment.record_count(), count);
     let resident = segment.resident_bytes() as f64 / count as f64;
-    assert!(
-        (1.1..=1.5).contains(&resident),
-        "{resident} bytes an object"
-    );
+    assert!((1.1..=1.5).contains(&resident), "{resident} bytes an object");
     let stored = built.bytes.len() as f64 / count as f64;
-    assert!(
-        (10.0..=14.0).contains(&stored),
-        "{stored} bytes an object are stored"
-    );
+    assert!((10.0..=14.0).contains(&stored), "{stored} bytes an object are stored");
     for number in (0..count).step_by(9973) {
         assert_eq!(found(&segment, spread(number)).len(), 1);
     }
@@ -332,10 +304,7 @@ fn flipped_bits_are_noticed() {
     for byte in (0..length).step_by(211).chain(trailer) {
         let mut bent = built.bytes.to_vec();
         bent[byte] ^= 1 << (byte % 8);
-        assert!(
-            use_all(built.id, bent.into()).is_err(),
-            "byte {byte} of {length}"
-        );
+        assert!(use_all(built.id, bent.into()).is_err(), "byte {byte} of {length}");
     }
 }
 
@@ -344,10 +313,7 @@ fn cut_segments_are_noticed() {
     let built = build(&keys(), &[], &packs(2), records(0..2500)).unwrap();
     let length = built.bytes.len();
     for cut in (0..length).step_by(97).chain(length - 200..length) {
-        assert!(
-            use_all(built.id, built.bytes.slice(..cut)).is_err(),
-            "the first {cut} bytes"
-        );
+        assert!(use_all(built.id, built.bytes.slice(..cut)).is_err(), "the first {cut} bytes");
         assert!(
             use_all(built.id, built.bytes.slice(length - cut..)).is_err(),
             "the last {cut} bytes"
@@ -361,30 +327,21 @@ fn cut_segments_are_noticed() {
 fn a_segment_opens_only_where_it_belongs() {
     let built = build(&keys(), &[], &packs(1), records(0..10)).unwrap();
     let open = |keys: &DomainKeys, id, short| {
-        let memory = Memory {
-            short,
-            ..Memory::new(built.bytes.clone())
-        };
+        let memory = Memory { short, ..Memory::new(built.bytes.clone()) };
         Segment::open(keys, id, Arc::new(memory), &Arc::new(BlockCache::new(0)))
     };
     assert!(open(&keys(), built.id, false).is_ok());
     let error = open(&keys(), SegmentId([0; 16]), false).unwrap_err();
     assert!(matches!(error, IndexError::Corrupt { .. }), "another name");
     let error = open(&keys(), built.id, true).unwrap_err();
-    assert!(
-        matches!(error, IndexError::Corrupt { .. }),
-        "a short answer"
-    );
+    assert!(matches!(error, IndexError::Corrupt { .. }), "a short answer");
     let mut other = keys();
     other.domain = Domain(1);
     assert!(open(&other, built.id, false).is_err(), "another domain");
     let mut other = keys();
     other.repository = RepositoryId([0; 16]);
     let error = open(&other, built.id, false).unwrap_err();
-    assert!(
-        matches!(error, IndexError::Crypto { .. }),
-        "another repository"
-    );
+    assert!(matches!(error, IndexError::Crypto { .. }), "another repository");
 }
 
 /// Seals what an honest writer would not write.
@@ -407,10 +364,7 @@ fn seal_hostile(
         let mut plain = Writer::new();
         encode_block(block, &mut plain);
         let sealed = seal(number, plain.0);
-        directory.blocks.push(BlockInfo {
-            first: block[0].prefix,
-            length: sealed.len() as u32,
-        });
+        directory.blocks.push(BlockInfo { first: block[0].prefix, length: sealed.len() as u32 });
         directory.records += block.len() as u64;
         out.extend_from_slice(&sealed);
     }
@@ -432,20 +386,9 @@ type Change = fn(&mut Directory);
 
 #[test]
 fn segments_that_contradict_themselves_are_refused() {
-    let directory = Directory {
-        packs: vec![Arc::new(pack(0, 2))],
-        ..Directory::default()
-    };
-    let record = |prefix, pack, frame| Record {
-        prefix,
-        pack,
-        frame,
-        place: 0,
-    };
-    let good = [
-        vec![record(1, 0, 0), record(5, 0, 0)],
-        vec![record(5, 0, 1)],
-    ];
+    let directory = Directory { packs: vec![Arc::new(pack(0, 2))], ..Directory::default() };
+    let record = |prefix, pack, frame| Record { prefix, pack, frame, place: 0 };
+    let good = [vec![record(1, 0, 0), record(5, 0, 0)], vec![record(5, 0, 1)]];
     assert_eq!(seal_hostile(&directory, &good, |_| ()).unwrap().len(), 3);
 
     let changes: [(&str, Change); 7] = [
@@ -471,10 +414,7 @@ fn segments_that_contradict_themselves_are_refused() {
     let blocks = [
         ("a pack not listed", vec![vec![record(1, 1, 0)]]),
         ("a frame not listed", vec![vec![record(1, 0, 2)]]),
-        (
-            "the same record in two blocks",
-            vec![vec![record(1, 0, 0)], vec![record(1, 0, 0)]],
-        ),
+        ("the same record in two blocks", vec![vec![record(1, 0, 0)], vec![record(1, 0, 0)]]),
     ];
     for (what, blocks) in blocks {
         assert!(seal_hostile(&directory, &blocks, |_| ()).is_err(), "{what}");
@@ -484,12 +424,7 @@ fn segments_that_contradict_themselves_are_refused() {
 #[test]
 fn the_builder_refuses_what_a_reader_would() {
     let build_one = |pack, frame, place| {
-        let record = Record {
-            prefix: 1,
-            pack,
-            frame,
-            place,
-        };
+        let record = Record { prefix: 1, pack, frame, place };
         build(&keys(), &[], &packs(1), vec![record])
     };
     assert!(build_one(0, 15, 65_535).is_ok());
@@ -510,11 +445,7 @@ fn a_merge_refuses_two_descriptions_of_a_pack_and_damage() {
     bent[20_000] ^= 1;
     let bent = try_open(built.id, bent.into(), 0).unwrap();
     assert!(merge(&keys(), &[&good, &bent], &[]).is_err());
-    assert_eq!(
-        bent.records().filter(Result::is_err).count(),
-        1,
-        "the stream ends with its error"
-    );
+    assert_eq!(bent.records().filter(Result::is_err).count(), 1, "the stream ends with its error");
 }
 
 #[test]
@@ -540,26 +471,13 @@ fn the_index_asks_segments_and_loose_packs() {
     assert_eq!((index.loose_count(), index.object_count()), (1, 7003));
     let places = |index: &Index, number| {
         let found = index.lookup(spread(number)).unwrap();
-        found
-            .iter()
-            .map(|place| (place.pack.id, place.frame, place.place))
-            .collect::<Vec<_>>()
+        found.iter().map(|place| (place.pack.id, place.frame, place.place)).collect::<Vec<_>>()
     };
-    assert_eq!(
-        places(&index, 3500),
-        [(packs[1].id, 12, 0)],
-        "in both segments, found once"
-    );
+    assert_eq!(places(&index, 3500), [(packs[1].id, 12, 0)], "in both segments, found once");
     assert_eq!(places(&index, 6001), [(packs[3].id, 1, 0)]);
-    assert_eq!(
-        places(&index, 1),
-        [(packs[0].id, 0, 1), (packs[3].id, 0, 1)]
-    );
+    assert_eq!(places(&index, 1), [(packs[0].id, 0, 1), (packs[3].id, 0, 1)]);
     assert_eq!(places(&index, 7000), []);
-    assert!(Arc::ptr_eq(
-        &index.segments()[0].packs()[1],
-        &index.segments()[1].packs()[1]
-    ));
+    assert!(Arc::ptr_eq(&index.segments()[0].packs()[1], &index.segments()[1].packs()[1]));
 
     let segments: Vec<&Segment> = index.segments().iter().collect();
     let merged = merge(&keys(), &segments, &[(loose, objects.clone())]).unwrap();

@@ -13,34 +13,14 @@ use crate::source::{BaseEntries, BaseError, ReadBase};
 use crate::tree::{Root, Tree};
 
 impl From<StoredRoot> for Root {
-    fn from(
-        StoredRoot {
-            node,
-            level,
-            entries,
-        }: StoredRoot,
-    ) -> Self {
-        Self {
-            node,
-            level,
-            entries,
-        }
+    fn from(StoredRoot { node, level, entries }: StoredRoot) -> Self {
+        Self { node, level, entries }
     }
 }
 
 impl From<Root> for StoredRoot {
-    fn from(
-        Root {
-            node,
-            level,
-            entries,
-        }: Root,
-    ) -> Self {
-        Self {
-            node,
-            level,
-            entries,
-        }
+    fn from(Root { node, level, entries }: Root) -> Self {
+        Self { node, level, entries }
     }
 }
 
@@ -54,10 +34,7 @@ pub struct SnapshotTrees {
 impl SnapshotTrees {
     /// The trees that a commit names.
     pub fn new(reader: Arc<dyn ReadObject>, commit: &Commit) -> Self {
-        Self {
-            reader,
-            collections: commit.collections.clone(),
-        }
+        Self { reader, collections: commit.collections.clone() }
     }
 
     /// What reads its objects.
@@ -67,17 +44,12 @@ impl SnapshotTrees {
 
     /// The names of its collections, in the order of the commit.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.collections
-            .iter()
-            .map(|collection| collection.name.as_str())
+        self.collections.iter().map(|collection| collection.name.as_str())
     }
 
     /// The tree of a collection; an empty one where there is none.
     pub fn tree(&self, collection: &str) -> Tree {
-        let found = self
-            .collections
-            .iter()
-            .find(|known| known.name == collection);
+        let found = self.collections.iter().find(|known| known.name == collection);
         let root = found.and_then(|known| known.root).map(Root::from);
         Tree::new(Arc::clone(&self.reader), root)
     }
@@ -106,10 +78,7 @@ impl SnapshotTrees {
 
 /// Reads an entry of a tree.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Entry, Error> {
-    decode_entry(value).map_err(|source| Error::Entry {
-        path: display_key(key),
-        source,
-    })
+    decode_entry(value).map_err(|source| Error::Entry { path: display_key(key), source })
 }
 
 /// A key for people: components joined by slashes, what is no text escaped.
@@ -117,18 +86,15 @@ pub fn display_key(key: &[u8]) -> String {
     if key == [0] {
         return "/".into();
     }
-    let parts = key.split(|&byte| byte == 0).map(|part| {
-        let text = String::from_utf8_lossy(part);
-        text.chars()
-            .flat_map(|c| {
-                if c.is_control() {
-                    c.escape_default().collect::<Vec<_>>()
-                } else {
-                    vec![c]
-                }
-            })
-            .collect::<String>()
-    });
+    let parts =
+        key.split(|&byte| byte == 0).map(|part| {
+            let text = String::from_utf8_lossy(part);
+            text.chars()
+                .flat_map(|c| {
+                    if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }
+                })
+                .collect::<String>()
+        });
     format!("/{}", parts.collect::<Vec<_>>().join("/"))
 }
 
@@ -145,8 +111,5 @@ impl ReadBase for SnapshotTrees {
 }
 
 fn base_error(collection: &str, error: Error) -> BaseError {
-    BaseError {
-        collection: collection.into(),
-        source: error.into(),
-    }
+    BaseError { collection: collection.into(), source: error.into() }
 }

@@ -24,12 +24,7 @@ impl ContentStream {
             Content::Inline(bytes) => bytes.clone(),
             _ => Bytes::new(),
         };
-        Self {
-            parts: parts(Arc::clone(&reader), &entry.content),
-            reader,
-            data,
-            hole: 0,
-        }
+        Self { parts: parts(Arc::clone(&reader), &entry.content), reader, data, hole: 0 }
     }
 }
 
@@ -42,9 +37,7 @@ impl Read for ContentStream {
                 return Ok(length);
             }
             if self.hole > 0 {
-                let length = buffer
-                    .len()
-                    .min(usize::try_from(self.hole).unwrap_or(usize::MAX));
+                let length = buffer.len().min(usize::try_from(self.hole).unwrap_or(usize::MAX));
                 buffer[..length].fill(0);
                 self.hole -= length as u64;
                 return Ok(length);
@@ -53,10 +46,7 @@ impl Read for ContentStream {
                 None => return Ok(0),
                 Some(Part::Hole { length }) => self.hole = length,
                 Some(Part::Data { id, length }) => {
-                    self.data = self
-                        .reader
-                        .read(Class::Data, &id)
-                        .map_err(io::Error::other)?;
+                    self.data = self.reader.read(Class::Data, &id).map_err(io::Error::other)?;
                     if self.data.len() as u64 != length {
                         return Err(io::Error::other("an object of another length than listed"));
                     }

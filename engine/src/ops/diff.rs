@@ -66,10 +66,8 @@ pub fn diff(
     path: &[u8],
     ctx: &RunContext,
 ) -> Result<Changes, Error> {
-    let (old, new) = (
-        Contents::new(Arc::clone(reader), older),
-        Contents::new(Arc::clone(reader), newer),
-    );
+    let (old, new) =
+        (Contents::new(Arc::clone(reader), older), Contents::new(Arc::clone(reader), newer));
     let mut collections: Vec<String> = old.trees().names().map(Into::into).collect();
     for name in new.trees().names() {
         if !collections.iter().any(|known| known == name) {
@@ -140,19 +138,15 @@ impl Changes {
     fn change(&self, path: String, difference: &tree::Difference) -> Result<PathChange, Error> {
         let entry = |value: &Option<Bytes>| {
             let value = value.as_ref();
-            value
-                .map(|value| decode(&difference.key, value))
-                .transpose()
+            value.map(|value| decode(&difference.key, value)).transpose()
         };
         let (old, new) = (entry(&difference.old)?, entry(&difference.new)?);
         let size = |entry: &Option<Entry>| entry.as_ref().map_or(0, |entry| entry.size);
         let sizes = (size(&old), size(&new));
         let (change, kind, fields) = match (&old, &new) {
-            (Some(old), Some(new)) => (
-                ChangeKind::Modified,
-                new.kind,
-                self.fields(&path, old, new)?,
-            ),
+            (Some(old), Some(new)) => {
+                (ChangeKind::Modified, new.kind, self.fields(&path, old, new)?)
+            }
             (None, Some(new)) => (ChangeKind::Added, new.kind, Vec::new()),
             (Some(old), None) => (ChangeKind::Removed, old.kind, Vec::new()),
             (None, None) => {
@@ -160,13 +154,7 @@ impl Changes {
                 return Err(Error::Content { path, what });
             }
         };
-        Ok(PathChange {
-            path,
-            change,
-            fields,
-            kind,
-            sizes,
-        })
+        Ok(PathChange { path, change, fields, kind, sizes })
     }
 
     fn fields(&self, path: &str, old: &Entry, new: &Entry) -> Result<Vec<String>, Error> {
@@ -273,11 +261,7 @@ fn metadata_fields(old: &Metadata, new: &Metadata) -> impl Iterator<Item = &'sta
 /// Collects the dotted paths of what differs. What only one side has is named whole, and so are arrays that grew or shrank.
 fn compare(path: String, old: &Value, new: &Value, leaves: &mut Vec<String>) {
     let below = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
-        }
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
     };
     match (old, new) {
         (old, new) if old == new => {}
@@ -315,16 +299,8 @@ mod tests {
         let issue = |summary: &str, labels: &[&str]| json!({"key": "ABC-1", "fields": {"summary": summary, "labels": labels}});
         check(issue("a", &[]), issue("a", &[]), &[]);
         check(issue("a", &[]), issue("b", &[]), &["fields.summary"]);
-        check(
-            issue("a", &[]),
-            issue("b", &["x"]),
-            &["fields.labels", "fields.summary"],
-        );
-        check(
-            issue("a", &["x", "y"]),
-            issue("a", &["x", "z"]),
-            &["fields.labels.1"],
-        );
+        check(issue("a", &[]), issue("b", &["x"]), &["fields.labels", "fields.summary"]);
+        check(issue("a", &["x", "y"]), issue("a", &["x", "z"]), &["fields.labels.1"]);
         check(json!({"a": 1}), json!({"b": {"c": 1}}), &["a", "b"]);
         check(json!({"a": 1}), json!({"a": {"c": 1}}), &["a"]);
         check(json!([1]), json!({}), &["content"]);

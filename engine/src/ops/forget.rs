@@ -43,11 +43,7 @@ pub struct ForgetPlan {
 impl ForgetPlan {
     fn add(&mut self, snapshot: &Snapshot, mut reasons: Vec<String>) {
         reasons.extend(snapshot.holds.iter().map(|reason| held(reason)));
-        let place = if reasons.is_empty() {
-            &mut self.remove
-        } else {
-            &mut self.keep
-        };
+        let place = if reasons.is_empty() { &mut self.remove } else { &mut self.keep };
         place.push(Planned {
             id: snapshot.id,
             slot: snapshot.slot,
@@ -65,11 +61,7 @@ impl ForgetPlan {
 }
 
 fn held(reason: &str) -> String {
-    if reason.is_empty() {
-        "held".into()
-    } else {
-        format!("held: {reason}")
-    }
+    if reason.is_empty() { "held".into() } else { format!("held: {reason}") }
 }
 
 /// Plans to forget just these snapshots; held ones are kept.

@@ -66,20 +66,15 @@ struct Place {
 /// # Errors
 /// `Invalid` for `..` and zero bytes.
 pub fn key_of_path(path: &[u8]) -> Result<Vec<u8>, Error> {
-    let wrong = |what: &str| Error::Invalid {
-        what: format!("`{}` {what}", String::from_utf8_lossy(path)),
-    };
+    let wrong =
+        |what: &str| Error::Invalid { what: format!("`{}` {what}", String::from_utf8_lossy(path)) };
     if path.contains(&0) {
         return Err(wrong("holds a zero byte, so it is no path"));
     }
-    let parts: Vec<_> = path
-        .split(|byte| *byte == b'/')
-        .filter(|part| !part.is_empty() && *part != b".")
-        .collect();
+    let parts: Vec<_> =
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
     if parts.contains(&b"..".as_slice()) {
-        return Err(wrong(
-            "holds `..`: a path inside a snapshot begins at its top",
-        ));
+        return Err(wrong("holds `..`: a path inside a snapshot begins at its top"));
     }
     Ok(parts.join(&0))
 }
@@ -110,10 +105,7 @@ impl Contents {
         let prefix = key_of_path(path)?;
         if self.is_files || prefix.is_empty() {
             let collections = self.collections.clone();
-            return Ok(Place {
-                collections,
-                prefix,
-            });
+            return Ok(Place { collections, prefix });
         }
         let end = prefix.iter().position(|byte| *byte == 0);
         let (name, rest) = prefix.split_at(end.unwrap_or(prefix.len()));
@@ -136,10 +128,7 @@ impl Contents {
     /// # Errors
     /// `NoSuchPath` where there is none.
     pub fn get(&self, path: &[u8]) -> Result<Located, Error> {
-        let Place {
-            collections,
-            prefix,
-        } = self.place(path)?;
+        let Place { collections, prefix } = self.place(path)?;
         let key = if prefix.is_empty() { TOP } else { &prefix };
         for collection in collections {
             if let Some(entry) = self.trees.get(&collection, key)? {
@@ -159,10 +148,7 @@ impl Contents {
     /// # Errors
     /// `NoSuchPath` where there is nothing at the path or below it.
     pub fn list(&self, path: &[u8], depth: Depth) -> Result<Listing, Error> {
-        let Place {
-            collections,
-            prefix,
-        } = self.place(path)?;
+        let Place { collections, prefix } = self.place(path)?;
         let below_top = prefix.is_empty();
         let mut listing = Listing {
             is_files: self.is_files,
@@ -202,10 +188,7 @@ impl Contents {
         if written != located.entry.size {
             return Err(Error::Content {
                 path: located.path,
-                what: format!(
-                    "it has {written} bytes and should have {}",
-                    located.entry.size
-                ),
+                what: format!("it has {written} bytes and should have {}", located.entry.size),
             });
         }
         Ok(written)
@@ -352,11 +335,8 @@ impl Listing {
                         continue;
                     }
                     self.last = Some(child.clone());
-                    let entry = if end == key.len() {
-                        entry
-                    } else {
-                        Entry::new(EntryKind::Directory)
-                    };
+                    let entry =
+                        if end == key.len() { entry } else { Entry::new(EntryKind::Directory) };
                     return Ok(Some(self.located(&collection, child, entry)));
                 }
             }

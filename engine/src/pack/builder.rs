@@ -117,18 +117,12 @@ impl PackBuilder {
                 limit: MAX_TARGET_BYTES as u64,
             });
         }
-        let pack = PackId(random().map_err(|source| PackError::Crypto {
-            part: Part::Name,
-            source,
-        })?);
+        let pack =
+            PackId(random().map_err(|source| PackError::Crypto { part: Part::Name, source })?);
         let binding = Binding::new(keys, pack);
         let generate = |class| {
-            DataKey::generate(keys, class, binding.container()).map_err(|source| {
-                PackError::Crypto {
-                    part: Part::Key { pack, class },
-                    source,
-                }
-            })
+            DataKey::generate(keys, class, binding.container())
+                .map_err(|source| PackError::Crypto { part: Part::Key { pack, class }, source })
         };
         let data = match kind {
             PackKind::Meta => None,
@@ -219,13 +213,11 @@ impl PackBuilder {
         identifier: &Identifier,
         codec: &mut FrameCodec,
     ) -> Result<bool, PackError> {
-        let sealed = self
-            .seal(&reservation, encoded, identifier, codec)
-            .inspect_err(|_| {
-                let mut state = self.lock();
-                state.failed = true;
-                state.closed = true;
-            })?;
+        let sealed = self.seal(&reservation, encoded, identifier, codec).inspect_err(|_| {
+            let mut state = self.lock();
+            state.failed = true;
+            state.closed = true;
+        })?;
         let complete = {
             let mut state = self.lock();
             if state.bytes.capacity() == 0 {
@@ -260,10 +252,7 @@ impl PackBuilder {
         }
         let key = match class {
             Class::Meta => &self.meta,
-            Class::Data => self
-                .data
-                .as_ref()
-                .ok_or_else(|| misused("has no data key"))?,
+            Class::Data => self.data.as_ref().ok_or_else(|| misused("has no data key"))?,
         };
         let associated = self.binding.frame(class, number);
         let raw_len = encoded.raw_len as usize;
@@ -319,20 +308,11 @@ impl PackBuilder {
                 let pack = self.binding.pack;
                 return Err(PackError::Misused { pack, what });
             }
-            (
-                std::mem::take(&mut state.bytes),
-                std::mem::take(&mut state.frames),
-            )
+            (std::mem::take(&mut state.bytes), std::mem::take(&mut state.frames))
         };
-        let footer = Footer {
-            writer: self.writer,
-            session: self.session,
-            frames,
-        };
+        let footer = Footer { writer: self.writer, session: self.session, frames };
         let mut sealed_footer = footer.encode();
-        self.meta
-            .aead
-            .seal(FOOTER_NONCE, &self.binding.footer(), &mut sealed_footer);
+        self.meta.aead.seal(FOOTER_NONCE, &self.binding.footer(), &mut sealed_footer);
 
         let own_len = bytes.len() + sealed_footer.len() + TRAILER_LEN;
         let padding_len = (padded_len(own_len as u64) - own_len as u64) as usize;
@@ -357,11 +337,7 @@ impl PackBuilder {
             frames: footer.frames.iter().map(FooterFrame::info).collect(),
         };
         let objects = footer.frames.into_iter().map(|frame| frame.objects);
-        Ok(FinishedPack {
-            info,
-            objects: objects.collect(),
-            bytes: Bytes::from(bytes),
-        })
+        Ok(FinishedPack { info, objects: objects.collect(), bytes: Bytes::from(bytes) })
     }
 
     fn data_section(&self, footer: &Footer) -> [u8; KEY_SECTION_LEN] {

@@ -28,19 +28,13 @@ pub struct RawFrame {
 impl RawFrame {
     /// An empty one.
     pub fn new(class: Class) -> Self {
-        Self {
-            class,
-            ids: Vec::new(),
-            lengths: Vec::new(),
-            payload: Vec::new(),
-        }
+        Self { class, ids: Vec::new(), lengths: Vec::new(), payload: Vec::new() }
     }
 
     /// Adds an object. What is too much for a frame is refused when the frame is encoded.
     pub fn push(&mut self, id: ObjectId, bytes: &[u8]) {
         self.ids.push(id);
-        self.lengths
-            .push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        self.lengths.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         self.payload.extend_from_slice(bytes);
     }
 
@@ -80,10 +74,7 @@ impl RawFrame {
         let sum: u64 = self.lengths.iter().map(|&length| u64::from(length)).sum();
         if self.is_empty() || self.lengths.len() != self.ids.len() || sum != raw_len {
             let what = "ids, lengths and bytes that do not belong together, or none";
-            return Err(PackError::Corrupt {
-                part: Part::LooseFrame,
-                source: Corrupt::new(what),
-            });
+            return Err(PackError::Corrupt { part: Part::LooseFrame, source: Corrupt::new(what) });
         }
         Ok(())
     }
@@ -127,10 +118,7 @@ impl Frame {
             *end += length;
             Some(*end)
         });
-        Self {
-            ends: ends.collect(),
-            raw,
-        }
+        Self { ends: ends.collect(), raw }
     }
 
     fn range(&self, place: u32) -> Option<Range<usize>> {
@@ -203,11 +191,7 @@ impl FrameCodec {
             FrameHead::write(Codec::Stored, None, &raw.lengths, &mut out);
             out.raw(&raw.payload);
         }
-        Ok(EncodedFrame {
-            class: raw.class,
-            raw_len: raw.raw_len() as u32,
-            plain: out.0,
-        })
+        Ok(EncodedFrame { class: raw.class, raw_len: raw.raw_len() as u32, plain: out.0 })
     }
 
     /// Gives back the memory of a frame.
@@ -257,10 +241,7 @@ impl FrameCodec {
 }
 
 fn payload_error(error: &CompressError, part: Part) -> PackError {
-    PackError::Corrupt {
-        part,
-        source: Corrupt::new(error.to_string()),
-    }
+    PackError::Corrupt { part, source: Corrupt::new(error.to_string()) }
 }
 
 /// Reads the head and checks what does not need the payload opened.
@@ -271,11 +252,7 @@ fn head_of(plain: &[u8], part: Part) -> Result<(FrameHead, &[u8]), PackError> {
         return Err(PackError::Reference { part });
     }
     if head.codec == Codec::Stored && payload.len() != head.raw_len() {
-        let what = format!(
-            "a payload of {} bytes in a frame of {}",
-            payload.len(),
-            head.raw_len()
-        );
+        let what = format!("a payload of {} bytes in a frame of {}", payload.len(), head.raw_len());
         return Err(corrupt(Corrupt::new(what)));
     }
     Ok((head, payload))

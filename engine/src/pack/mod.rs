@@ -141,10 +141,9 @@ impl PackError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Corrupt { .. } => true,
-            Self::Crypto { source, .. } => matches!(
-                source,
-                CryptoError::NotAuthentic { .. } | CryptoError::OtherKey { .. }
-            ),
+            Self::Crypto { source, .. } => {
+                matches!(source, CryptoError::NotAuthentic { .. } | CryptoError::OtherKey { .. })
+            }
             _ => false,
         }
     }
@@ -159,8 +158,7 @@ const PADDING_NONCE: u32 = u32::MAX - 1;
 /// Padding looks like what is sealed, and its owner can tell whether it was changed: sealed zeros without their tag.
 fn padding(key: &DataKey, length: usize) -> Vec<u8> {
     let mut zeros = vec![0; length];
-    key.aead
-        .seal(PADDING_NONCE, b"esker v1 padding", &mut zeros);
+    key.aead.seal(PADDING_NONCE, b"esker v1 padding", &mut zeros);
     zeros.truncate(length);
     zeros
 }
@@ -175,11 +173,7 @@ struct Binding {
 
 impl Binding {
     fn new(keys: &DomainKeys, pack: PackId) -> Self {
-        Self {
-            repository: keys.repository,
-            domain: keys.domain,
-            pack,
-        }
+        Self { repository: keys.repository, domain: keys.domain, pack }
     }
 
     fn container(&self) -> ContainerId {

@@ -48,9 +48,7 @@ impl PackKeys {
 
     /// Compares the padding with what it must be; `rest` is all that comes after the frames.
     pub fn check_padding(&self, rest: &[u8]) -> Result<(), PackError> {
-        let part = Part::Trailer {
-            pack: self.binding.pack,
-        };
+        let part = Part::Trailer { pack: self.binding.pack };
         let corrupt = |source| PackError::Corrupt { part, source };
         let (before, trailer) = rest
             .split_last_chunk::<TRAILER_LEN>()
@@ -73,14 +71,8 @@ impl PackKeys {
         sealed: &[u8],
         codec: &mut FrameCodec,
     ) -> Result<Frame, PackError> {
-        let part = Part::Frame {
-            pack: self.binding.pack,
-            number,
-        };
-        let corrupt = |what: String| PackError::Corrupt {
-            part,
-            source: Corrupt::new(what),
-        };
+        let part = Part::Frame { pack: self.binding.pack, number };
+        let corrupt = |what: String| PackError::Corrupt { part, source: Corrupt::new(what) };
         if sealed.len() as u64 != u64::from(info.stored_len) {
             let what = format!("{} bytes instead of {}", sealed.len(), info.stored_len);
             return Err(corrupt(what));
@@ -89,20 +81,11 @@ impl PackKeys {
         codec.opened.clear();
         codec.opened.extend_from_slice(sealed);
         key.aead
-            .open(
-                number,
-                &self.binding.frame(info.class, number),
-                &mut codec.opened,
-                "frame",
-            )
+            .open(number, &self.binding.frame(info.class, number), &mut codec.opened, "frame")
             .map_err(|source| PackError::Crypto { part, source })?;
         let frame = codec.decode_opened(part)?;
         if frame.raw_len() as u64 != u64::from(info.raw_len) {
-            let what = format!(
-                "objects of {} bytes instead of {}",
-                frame.raw_len(),
-                info.raw_len
-            );
+            let what = format!("objects of {} bytes instead of {}", frame.raw_len(), info.raw_len);
             return Err(corrupt(what));
         }
         Ok(frame)
@@ -116,20 +99,14 @@ fn open_key(
     section: &[u8; KEY_SECTION_LEN],
 ) -> Result<DataKey, PackError> {
     DataKey::open(keys, class, binding.container(), section).map_err(|source| PackError::Crypto {
-        part: Part::Key {
-            pack: binding.pack,
-            class,
-        },
+        part: Part::Key { pack: binding.pack, class },
         source,
     })
 }
 
 /// What the last bytes of a pack say.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, and taken apart at once"
-)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub enum Tail {
     /// All that is to know.
     Complete {
@@ -156,18 +133,13 @@ pub fn read_tail(
     tail: &[u8],
 ) -> Result<Tail, PackError> {
     let part = Part::Trailer { pack: id };
-    let corrupt = |what: String| PackError::Corrupt {
-        part,
-        source: Corrupt::new(what),
-    };
+    let corrupt = |what: String| PackError::Corrupt { part, source: Corrupt::new(what) };
     let given = tail.len() as u64;
     if !(TRAILER_LEN as u64..=MAX_PACK_LEN).contains(&length) || given > length {
         return Err(corrupt(format!("it ends a pack of {length} bytes")));
     }
     let Some((before, trailer)) = tail.split_last_chunk::<TRAILER_LEN>() else {
-        return Ok(Tail::More {
-            bytes: TRAILER_LEN as u64,
-        });
+        return Ok(Tail::More { bytes: TRAILER_LEN as u64 });
     };
     let trailer = Trailer::decode(trailer).map_err(|source| PackError::Corrupt { part, source })?;
     if (trailer.pack, trailer.kind, trailer.domain) != (id, kind, keys.domain.0) {
@@ -215,31 +187,18 @@ fn open_footer(
 
 /// The trailer is not authentic by itself: all it says must agree with the footer.
 fn check_layout(trailer: &Trailer, footer: &Footer, length: u64) -> Result<(), String> {
-    if let Some(frame) = footer
-        .frames
-        .iter()
-        .find(|frame| !trailer.kind.holds(frame.class))
-    {
+    if let Some(frame) = footer.frames.iter().find(|frame| !trailer.kind.holds(frame.class)) {
         let (class, kind) = (frame.class, trailer.kind);
-        return Err(format!(
-            "a frame of class {class:?} in a pack of kind {kind:?}"
-        ));
+        return Err(format!("a frame of class {class:?} in a pack of kind {kind:?}"));
     }
     let with_data = footer.frames.iter().any(|frame| frame.class == Class::Data);
     if with_data == (trailer.data_section == [0; KEY_SECTION_LEN]) {
         return Err("a data key without data frames, or the reverse".to_owned());
     }
-    let frames: u64 = footer
-        .frames
-        .iter()
-        .map(|frame| u64::from(frame.stored_len))
-        .sum();
+    let frames: u64 = footer.frames.iter().map(|frame| u64::from(frame.stored_len)).sum();
     let rest = u64::from(trailer.padding_len) + u64::from(trailer.footer_len) + TRAILER_LEN as u64;
     if frames + rest != length {
-        return Err(format!(
-            "its parts take {} bytes of {length}",
-            frames + rest
-        ));
+        return Err(format!("its parts take {} bytes of {length}", frames + rest));
     }
     Ok(())
 }

@@ -15,10 +15,7 @@ const WRITER: WriterId = WriterId([0xaa; 8]);
 const SESSION: Ulid = Ulid(7);
 
 fn keys() -> DomainKeys {
-    let keks = vec![
-        Kek::new(Class::Meta, 0, [1; 32]),
-        Kek::new(Class::Data, 0, [2; 32]),
-    ];
+    let keks = vec![Kek::new(Class::Meta, 0, [1; 32]), Kek::new(Class::Data, 0, [2; 32])];
     DomainKeys::new(RepositoryId([3; 16]), Domain(0), [4; 32], keks)
 }
 
@@ -78,9 +75,7 @@ fn read_all(
     let mut codec = FrameCodec::new()?;
     let mut frames = Vec::new();
     for (number, listed) in (0..).zip(&footer.frames) {
-        let range = info
-            .frame_range(number)
-            .expect("the frame lies in the pack");
+        let range = info.frame_range(number).expect("the frame lies in the pack");
         let sealed = &bytes[range.start as usize..range.end as usize];
         let frame = pack_keys.open_frame(number, &listed.info(), sealed, &mut codec)?;
         assert_eq!(frame.len(), listed.objects.len());
@@ -138,10 +133,7 @@ fn frames_beyond_the_limits_are_not_encoded() {
         (RawFrame::new(Class::Meta), false),
         (odd, false),
         (raw_frame(Class::Meta, &vec![vec![]; 65_537]), true),
-        (
-            raw_frame(Class::Meta, &[vec![0; 16 * 1024 * 1024 + 1]]),
-            true,
-        ),
+        (raw_frame(Class::Meta, &[vec![0; 16 * 1024 * 1024 + 1]]), true),
     ] {
         let error = codec.encode(&raw).unwrap_err();
         let is_too_large = matches!(error, PackError::TooLarge { .. });
@@ -155,10 +147,7 @@ fn frames_beyond_the_limits_are_not_encoded() {
 fn a_pack_is_read_back() {
     let contents = [vec![b'c'; 3_000], noise(2, 700), Vec::new()];
     let trees = [b"tree".to_vec()];
-    let (meta, data) = (
-        raw_frame(Class::Meta, &trees),
-        raw_frame(Class::Data, &contents),
-    );
+    let (meta, data) = (raw_frame(Class::Meta, &trees), raw_frame(Class::Data, &contents));
     for (kind, frames) in [
         (PackKind::Meta, vec![meta.clone(), meta.clone()]),
         (PackKind::Data, vec![data.clone()]),
@@ -174,11 +163,7 @@ fn a_pack_is_read_back() {
         let (info, footer) = complete(tail);
         assert_eq!(info, pack.info);
         assert_eq!((footer.writer, footer.session), (WRITER, SESSION));
-        let listed: Vec<_> = footer
-            .frames
-            .into_iter()
-            .map(|frame| frame.objects)
-            .collect();
+        let listed: Vec<_> = footer.frames.into_iter().map(|frame| frame.objects).collect();
         assert_eq!(listed, pack.objects);
         let read = read_all(pack.info.id, kind, &pack.bytes).unwrap();
         assert_eq!(read.len(), frames.len());
@@ -200,18 +185,11 @@ fn four_threads_fill_packs_and_each_is_finished_once() {
     let work = |worker: u64| {
         let (mut codec, identifier) = (FrameCodec::new().unwrap(), keys().identifier());
         for round in 0..60 {
-            let class = if round % 3 == 0 {
-                Class::Meta
-            } else {
-                Class::Data
-            };
+            let class = if round % 3 == 0 { Class::Meta } else { Class::Data };
             let seeds = (0..OBJECTS_A_FRAME).map(|n| (worker * 1_000 + round) * 10 + n);
             let objects: Vec<_> = seeds.map(|seed| noise(seed, seed as usize % 997)).collect();
             let raw = raw_frame(class, &objects);
-            expected
-                .lock()
-                .unwrap()
-                .extend(raw.ids.iter().copied().zip(objects));
+            expected.lock().unwrap().extend(raw.ids.iter().copied().zip(objects));
             let encoded = codec.encode(&raw).unwrap();
             let (pack, reservation) = loop {
                 let pack = Arc::clone(&current.lock().unwrap());
@@ -226,10 +204,7 @@ fn four_threads_fill_packs_and_each_is_finished_once() {
                     *current = Arc::new(builder(PackKind::Mixed, 40_000));
                 }
             };
-            if pack
-                .fill(reservation, encoded, &identifier, &mut codec)
-                .unwrap()
-            {
+            if pack.fill(reservation, encoded, &identifier, &mut codec).unwrap() {
                 finish(&pack);
             }
         }
@@ -250,12 +225,7 @@ fn four_threads_fill_packs_and_each_is_finished_once() {
     let packs = finished.into_inner().unwrap();
     assert!(packs.len() > 5, "{} packs", packs.len());
     for pack in packs {
-        let frames_len: u64 = pack
-            .info
-            .frames
-            .iter()
-            .map(|f| u64::from(f.stored_len))
-            .sum();
+        let frames_len: u64 = pack.info.frames.iter().map(|f| u64::from(f.stored_len)).sum();
         assert!(frames_len <= 40_000);
         let frames = read_all(pack.info.id, PackKind::Mixed, &pack.bytes).unwrap();
         for ((class, objects), listed) in frames.iter().zip(&pack.objects) {
@@ -266,20 +236,15 @@ fn four_threads_fill_packs_and_each_is_finished_once() {
             }
         }
     }
-    assert!(
-        expected.is_empty(),
-        "{} objects are missing",
-        expected.len()
-    );
+    assert!(expected.is_empty(), "{} objects are missing", expected.len());
 }
 
 #[test]
 fn frames_may_be_filled_in_any_order() {
     let pack = builder(PackKind::Data, 1 << 20);
     let mut codec = FrameCodec::new().unwrap();
-    let raws: Vec<_> = (1..4)
-        .map(|seed| raw_frame(Class::Data, &[noise(seed, 1_000 * seed as usize)]))
-        .collect();
+    let raws: Vec<_> =
+        (1..4).map(|seed| raw_frame(Class::Data, &[noise(seed, 1_000 * seed as usize)])).collect();
     let mut places = Vec::new();
     for raw in &raws {
         let encoded = codec.encode(raw).unwrap();
@@ -290,10 +255,7 @@ fn frames_may_be_filled_in_any_order() {
     let mut answers = Vec::new();
     for (reservation, encoded) in places.into_iter().rev() {
         let identifier = keys().identifier();
-        answers.push(
-            pack.fill(reservation, encoded, &identifier, &mut codec)
-                .unwrap(),
-        );
+        answers.push(pack.fill(reservation, encoded, &identifier, &mut codec).unwrap());
     }
     assert_eq!(answers, [false, false, true]);
     let finished = pack.finish().unwrap();
@@ -350,24 +312,14 @@ fn a_frame_that_does_not_hold_its_objects_never_leaves() {
         let mut encoded = codec.encode(&raw).unwrap();
         damage(&mut raw, &mut encoded);
         let reservation = pack.reserve(&encoded, &raw.ids).unwrap();
-        let error = pack
-            .fill(reservation, encoded, &keys().identifier(), &mut codec)
-            .unwrap_err();
-        let PackError::Verify {
-            pack: named,
-            number,
-            ..
-        } = &error
-        else {
+        let error = pack.fill(reservation, encoded, &keys().identifier(), &mut codec).unwrap_err();
+        let PackError::Verify { pack: named, number, .. } = &error else {
             panic!("{name}: {error}");
         };
         assert_eq!((*named, *number), (pack.id(), 1), "{name}");
         assert!(error.to_string().contains(&pack.id().short()));
         assert!(!error.is_damage());
-        assert!(
-            !pack.close() && pack.finish().is_err(),
-            "{name}: the pack is lost"
-        );
+        assert!(!pack.close() && pack.finish().is_err(), "{name}: the pack is lost");
     }
 }
 
@@ -381,10 +333,7 @@ fn frames_of_another_class_or_pack_are_refused() {
     }
     let raw = raw_frame(Class::Meta, &[vec![1; 10]]);
     let encoded = codec.encode(&raw).unwrap();
-    let (here, there) = (
-        builder(PackKind::Meta, 1_000),
-        builder(PackKind::Meta, 1_000),
-    );
+    let (here, there) = (builder(PackKind::Meta, 1_000), builder(PackKind::Meta, 1_000));
     let reservation = here.reserve(&encoded, &raw.ids).unwrap();
     assert_eq!((reservation.number(), reservation.pack()), (0, here.id()));
     let result = there.fill(reservation, encoded, &keys().identifier(), &mut codec);
@@ -413,13 +362,8 @@ fn every_bit_outside_the_padding_counts() {
         }
         let error = result.expect_err(&format!("bit {bit} of {length} bytes"));
         // A flipped epoch looks like a key that this reader does not have.
-        let other_epoch = matches!(
-            &error,
-            PackError::Crypto {
-                source: CryptoError::NoKey { .. },
-                ..
-            }
-        );
+        let other_epoch =
+            matches!(&error, PackError::Crypto { source: CryptoError::NoKey { .. }, .. });
         assert!(error.is_damage() || other_epoch, "bit {bit}: {error}");
     }
 }
@@ -455,10 +399,7 @@ fn packs_that_are_cut_or_grown_are_refused() {
         result.is_err_and(|error| error.is_damage())
     };
     for count in 0..bytes.len() {
-        assert!(
-            refused(count as u64, &bytes[..count]),
-            "the last bytes cut: {count}"
-        );
+        assert!(refused(count as u64, &bytes[..count]), "the last bytes cut: {count}");
         // The first bytes cut: as long as the footer is there, its lengths tell.
         let length = (bytes.len() - count) as u64;
         assert!(count == 0 || refused(length, &bytes[count..]), "{count}");
@@ -494,27 +435,10 @@ fn a_pack_is_bound_to_its_name_kind_domain_and_frame_number() {
         result.is_err_and(|error| error.is_damage())
     };
     assert!(refused(1, info, sealed));
-    assert!(refused(
-        0,
-        FrameInfo {
-            class: Class::Data,
-            ..info
-        },
-        sealed
-    ));
-    assert!(refused(
-        0,
-        FrameInfo {
-            raw_len: info.raw_len + 1,
-            ..info
-        },
-        sealed
-    ));
+    assert!(refused(0, FrameInfo { class: Class::Data, ..info }, sealed));
+    assert!(refused(0, FrameInfo { raw_len: info.raw_len + 1, ..info }, sealed));
     assert!(refused(0, info, &sealed[1..]));
-    let short = FrameInfo {
-        stored_len: 3,
-        ..info
-    };
+    let short = FrameInfo { stored_len: 3, ..info };
     assert!(refused(0, short, &sealed[..3]));
 }
 
@@ -568,50 +492,18 @@ fn hostile_frames_are_refused_although_they_are_authentic() {
     let trailing = [&head(1, 1_000, 1, &[1_000])[..], &text, &[0]].concat();
     let twice = [&head(1, 2_000, 1, &[2_000])[..], &text, &text].concat();
     let cases: [(&str, u32, Vec<u8>); 14] = [
-        (
-            "absurd raw length",
-            u32::MAX,
-            head(1, u64::MAX, 1, &[u64::MAX]),
-        ),
+        ("absurd raw length", u32::MAX, head(1, u64::MAX, 1, &[u64::MAX])),
         ("17 MiB", 17 << 20, head(1, 17 << 20, 1, &[17 << 20])),
-        (
-            "a bomb",
-            100,
-            [head(1, 100, 1, &[100]), bomb.clone()].concat(),
-        ),
+        ("a bomb", 100, [head(1, 100, 1, &[100]), bomb.clone()].concat()),
         ("a bomb of nothing", 0, [head(1, 0, 1, &[0]), bomb].concat()),
-        (
-            "too little",
-            1_001,
-            [head(1, 1_001, 1, &[1_001]), text].concat(),
-        ),
+        ("too little", 1_001, [head(1, 1_001, 1, &[1_001]), text].concat()),
         ("bytes after the zstd frame", 1_000, trailing),
         ("two zstd frames", 2_000, twice),
-        (
-            "no zstd frame",
-            5,
-            [head(1, 5, 1, &[5]), b"hello".to_vec()].concat(),
-        ),
-        (
-            "lengths that do not sum",
-            5,
-            [head(0, 5, 2, &[2, 2]), b"hello".to_vec()].concat(),
-        ),
-        (
-            "2^60 objects",
-            5,
-            [head(0, 5, 1 << 60, &[5]), b"hello".to_vec()].concat(),
-        ),
-        (
-            "stored, too long",
-            4,
-            [head(0, 4, 1, &[4]), b"hello".to_vec()].concat(),
-        ),
-        (
-            "stored, too short",
-            6,
-            [head(0, 6, 1, &[6]), b"hello".to_vec()].concat(),
-        ),
+        ("no zstd frame", 5, [head(1, 5, 1, &[5]), b"hello".to_vec()].concat()),
+        ("lengths that do not sum", 5, [head(0, 5, 2, &[2, 2]), b"hello".to_vec()].concat()),
+        ("2^60 objects", 5, [head(0, 5, 1 << 60, &[5]), b"hello".to_vec()].concat()),
+        ("stored, too long", 4, [head(0, 4, 1, &[4]), b"hello".to_vec()].concat()),
+        ("stored, too short", 6, [head(0, 6, 1, &[6]), b"hello".to_vec()].concat()),
         ("another object as reference", 1, reference),
         ("nothing", 0, Vec::new()),
     ];
@@ -626,21 +518,11 @@ fn hostile_frames_are_refused_although_they_are_authentic() {
     let pack_keys = PackKeys::open(&keys(), &info).unwrap();
     for (name, raw_len, plain) in cases {
         let mut sealed = plain;
-        key.aead
-            .seal(0, &binding.frame(Class::Data, 0), &mut sealed);
-        let frame = FrameInfo {
-            class: Class::Data,
-            stored_len: sealed.len() as u32,
-            raw_len,
-        };
+        key.aead.seal(0, &binding.frame(Class::Data, 0), &mut sealed);
+        let frame = FrameInfo { class: Class::Data, stored_len: sealed.len() as u32, raw_len };
         let mut codec = FrameCodec::new().unwrap();
-        let error = pack_keys
-            .open_frame(0, &frame, &sealed, &mut codec)
-            .expect_err(name);
-        let expected = matches!(
-            error,
-            PackError::Corrupt { .. } | PackError::Reference { .. }
-        );
+        let error = pack_keys.open_frame(0, &frame, &sealed, &mut codec).expect_err(name);
+        let expected = matches!(error, PackError::Corrupt { .. } | PackError::Reference { .. });
         assert!(expected, "{name}: {error}");
         assert!(error.to_string().contains("05050505"), "{name}: {error}");
     }
@@ -648,20 +530,11 @@ fn hostile_frames_are_refused_although_they_are_authentic() {
 
 #[test]
 fn parts_are_bound_as_specified() {
-    let binding = Binding {
-        repository: RepositoryId([1; 16]),
-        domain: Domain(2),
-        pack: PackId([3; 16]),
-    };
+    let binding =
+        Binding { repository: RepositoryId([1; 16]), domain: Domain(2), pack: PackId([3; 16]) };
     let (repository, pack) = ("01".repeat(16), "03".repeat(16));
-    let frame = format!(
-        "{}{repository}0200000001{pack}04000000",
-        hex_encode(b"esker v1 frame")
-    );
+    let frame = format!("{}{repository}0200000001{pack}04000000", hex_encode(b"esker v1 frame"));
     assert_eq!(hex_encode(&binding.frame(Class::Data, 4)), frame);
-    let footer = format!(
-        "{}{repository}02000000{pack}",
-        hex_encode(b"esker v1 footer")
-    );
+    let footer = format!("{}{repository}02000000{pack}", hex_encode(b"esker v1 footer"));
     assert_eq!(hex_encode(&binding.footer()), footer);
 }

@@ -58,18 +58,12 @@ impl SessionLock {
 impl Client {
     /// A client without a folder: a new writer each time.
     pub fn forgetful() -> Result<Self, ClientError> {
-        Ok(Self {
-            folder: None,
-            writer: new_writer(Path::new("(none)"))?,
-        })
+        Ok(Self { folder: None, writer: new_writer(Path::new("(none)"))? })
     }
 
     /// Opens the folder, or makes it.
     pub fn open(folder: PathBuf) -> Result<Self, ClientError> {
-        let failed = |source| ClientError {
-            path: folder.display().to_string(),
-            source,
-        };
+        let failed = |source| ClientError { path: folder.display().to_string(), source };
         fs::create_dir_all(folder.join("sessions")).map_err(failed)?;
         let path = folder.join("writer");
         let writer = match fs::read_to_string(&path) {
@@ -84,10 +78,7 @@ impl Client {
             replace(&path, writer.to_hex().as_bytes()).map_err(failed)?;
             writer
         };
-        Ok(Self {
-            folder: Some(folder),
-            writer,
-        })
+        Ok(Self { folder: Some(folder), writer })
     }
 
     /// Who it is.
@@ -98,9 +89,7 @@ impl Client {
     /// What it knows; nothing where the file is missing or unreadable.
     pub fn remembered(&self) -> Remembered {
         let read = || fs::read(self.folder.as_ref()?.join("remembered.json")).ok();
-        read()
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or_default()
+        read().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
     /// Keeps what it knows.
@@ -109,10 +98,8 @@ impl Client {
             return Ok(());
         };
         let json = serde_json::to_vec(remembered).expect("a plain struct has a JSON form");
-        replace(&folder.join("remembered.json"), &json).map_err(|source| ClientError {
-            path: folder.display().to_string(),
-            source,
-        })
+        replace(&folder.join("remembered.json"), &json)
+            .map_err(|source| ClientError { path: folder.display().to_string(), source })
     }
 
     /// Locks a session that is about to open.
@@ -121,10 +108,7 @@ impl Client {
             return Ok(None);
         };
         let path = folder.join("sessions").join(session.to_string());
-        let failed = |source| ClientError {
-            path: path.display().to_string(),
-            source,
-        };
+        let failed = |source| ClientError { path: path.display().to_string(), source };
         let file = File::create(&path).map_err(failed)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| failed(error.into()))?;
@@ -162,10 +146,7 @@ impl Client {
 
 fn new_writer(folder: &Path) -> Result<WriterId, ClientError> {
     let path = folder.display().to_string();
-    random().map(WriterId).map_err(|error| ClientError {
-        path,
-        source: io::Error::other(error),
-    })
+    random().map(WriterId).map_err(|error| ClientError { path, source: io::Error::other(error) })
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -188,10 +169,7 @@ mod tests {
         let client = Client::open(folder.path().join("state")).unwrap();
         let again = Client::open(folder.path().join("state")).unwrap();
         assert_eq!(client.writer(), again.writer());
-        let known = Remembered {
-            sequence: 7,
-            ..Remembered::default()
-        };
+        let known = Remembered { sequence: 7, ..Remembered::default() };
         client.remember(&known).unwrap();
         assert_eq!(again.remembered(), known);
     }
@@ -200,11 +178,7 @@ mod tests {
     fn a_session_is_dead_when_nobody_holds_its_lock() {
         let folder = tempfile::tempdir().unwrap();
         let client = Client::open(folder.path().to_owned()).unwrap();
-        let name = SessionName {
-            epoch: 0,
-            writer: client.writer(),
-            ulid: Ulid(1),
-        };
+        let name = SessionName { epoch: 0, writer: client.writer(), ulid: Ulid(1) };
         let lock = client.lock(name).unwrap().unwrap();
         assert!(client.dead_sessions().is_empty());
         drop(lock);

@@ -28,10 +28,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The name by which other commits know it.
     pub fn reference(&self) -> CommitRef {
-        CommitRef {
-            slot: self.slot,
-            hash: self.id,
-        }
+        CommitRef { slot: self.slot, hash: self.id }
     }
 
     fn apply(&mut self, mark: Mark) {
@@ -76,24 +73,17 @@ pub struct History {
 impl History {
     /// What a person calls snapshots: neither checkpoints nor forgotten ones.
     pub fn visible(&self) -> impl DoubleEndedIterator<Item = &Snapshot> {
-        self.snapshots
-            .iter()
-            .filter(|snapshot| !snapshot.forgotten && !snapshot.commit.checkpoint)
+        self.snapshots.iter().filter(|snapshot| !snapshot.forgotten && !snapshot.commit.checkpoint)
     }
 
     /// The newest commit of each writer.
     pub fn heads(&self) -> BTreeMap<WriterId, &Snapshot> {
-        self.snapshots
-            .iter()
-            .map(|snapshot| (snapshot.slot.writer, snapshot))
-            .collect()
+        self.snapshots.iter().map(|snapshot| (snapshot.slot.writer, snapshot)).collect()
     }
 
     /// The newest mark.
     pub fn newest_mark(&self) -> Option<String> {
-        self.marks
-            .last()
-            .map(|(ulid, _)| ObjectName::Mark(*ulid).to_string())
+        self.marks.last().map(|(ulid, _)| ObjectName::Mark(*ulid).to_string())
     }
 
     /// What a source's next backup goes on from: its newest commit that is not forgotten, checkpoints included.
@@ -111,19 +101,15 @@ impl History {
     pub fn by_prefix(&self, prefix: &str) -> Result<&Snapshot, RepoError> {
         let none = |what: String| Err(RepoError::NoSuchSnapshot { what });
         if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return none(format!(
-                "`{prefix}` is no snapshot id: at least 4 hex digits are needed"
-            ));
+            return none(format!("`{prefix}` is no snapshot id: at least 4 hex digits are needed"));
         }
-        let mut found = self
-            .visible()
-            .filter(|snapshot| snapshot.id.to_hex().starts_with(prefix));
+        let mut found = self.visible().filter(|snapshot| snapshot.id.to_hex().starts_with(prefix));
         match (found.next(), found.next()) {
             (Some(snapshot), None) => Ok(snapshot),
             (None, _) => none(format!("no snapshot has an id that begins with `{prefix}`")),
-            (Some(_), Some(_)) => none(format!(
-                "more than one snapshot has an id that begins with `{prefix}`"
-            )),
+            (Some(_), Some(_)) => {
+                none(format!("more than one snapshot has an id that begins with `{prefix}`"))
+            }
         }
     }
 }
@@ -139,16 +125,9 @@ impl Repository {
     where
         T: for<'de> serde::Deserialize<'de>,
     {
-        let names: Vec<_> = self
-            .store()
-            .list(room)?
-            .into_iter()
-            .map(|object| object.name)
-            .collect();
-        for (name, read) in names
-            .iter()
-            .zip(self.store().read_many(&names, MAX_SEALED_BYTES))
-        {
+        let names: Vec<_> =
+            self.store().list(room)?.into_iter().map(|object| object.name).collect();
+        for (name, read) in names.iter().zip(self.store().read_many(&names, MAX_SEALED_BYTES)) {
             let opened = read.map_err(RepoError::from).and_then(|bytes| {
                 let json = sealed::open(self.keys(), kind, name, &bytes)
                     .map_err(RepoError::sealed(name))?;
@@ -160,10 +139,7 @@ impl Repository {
                 // A stranger's file is not ours to judge.
                 (_, Err(_)) => {}
                 (Err(error), _) => {
-                    history.damaged.push(DamagedObject {
-                        name: name.clone(),
-                        error,
-                    });
+                    history.damaged.push(DamagedObject { name: name.clone(), error });
                 }
             }
         }
@@ -176,45 +152,33 @@ impl Repository {
     /// Only if the store cannot be listed; single objects that cannot be used are listed in `damaged`.
     pub fn history(&self) -> Result<History, RepoError> {
         let mut history = History::default();
-        self.read_room(
-            "commits",
-            SealedKind::Slot,
-            &mut history,
-            |history, name, id, slot| {
-                let ObjectName::Slot(name) = name else { return };
-                match slot {
-                    Slot::Fence { .. } => history.fences.push(name),
-                    Slot::Commit(commit) => {
-                        let mut tags = commit.tags.clone();
-                        tags.sort();
-                        history.snapshots.push(Snapshot {
-                            id,
-                            slot: name,
-                            commit: *commit,
-                            forgotten: false,
-                            holds: Vec::new(),
-                            tags,
-                        });
-                    }
+        self.read_room("commits", SealedKind::Slot, &mut history, |history, name, id, slot| {
+            let ObjectName::Slot(name) = name else { return };
+            match slot {
+                Slot::Fence { .. } => history.fences.push(name),
+                Slot::Commit(commit) => {
+                    let mut tags = commit.tags.clone();
+                    tags.sort();
+                    history.snapshots.push(Snapshot {
+                        id,
+                        slot: name,
+                        commit: *commit,
+                        forgotten: false,
+                        holds: Vec::new(),
+                        tags,
+                    });
                 }
-            },
-        )?;
-        history
-            .snapshots
-            .sort_by_key(|snapshot| (snapshot.slot.ulid, snapshot.slot));
-        self.read_room(
-            "marks",
-            SealedKind::Mark,
-            &mut history,
-            |history, name, _, mark: Mark| {
-                let ObjectName::Mark(ulid) = name else { return };
-                history.marks.push((ulid, mark.previous.clone()));
-                let about = mark.commit;
-                if let Some(snapshot) = history.snapshots.iter_mut().find(|it| it.slot == about) {
-                    snapshot.apply(mark);
-                }
-            },
-        )?;
+            }
+        })?;
+        history.snapshots.sort_by_key(|snapshot| (snapshot.slot.ulid, snapshot.slot));
+        self.read_room("marks", SealedKind::Mark, &mut history, |history, name, _, mark: Mark| {
+            let ObjectName::Mark(ulid) = name else { return };
+            history.marks.push((ulid, mark.previous.clone()));
+            let about = mark.commit;
+            if let Some(snapshot) = history.snapshots.iter_mut().find(|it| it.slot == about) {
+                snapshot.apply(mark);
+            }
+        })?;
         Ok(history)
     }
 }

@@ -138,10 +138,7 @@ impl RepoError {
                 ConfigError::Version { .. } | ConfigError::Feature { .. } => ErrorKind::Unsupported,
                 _ => ErrorKind::Corrupt,
             },
-            Self::Sealed {
-                source: SealedError::Version(_),
-                ..
-            } => ErrorKind::Unsupported,
+            Self::Sealed { source: SealedError::Version(_), .. } => ErrorKind::Unsupported,
             Self::Sealed { .. } => ErrorKind::Corrupt,
             Self::Fenced { .. } | Self::Client(_) => ErrorKind::Unavailable,
             Self::Store(error) => error.kind(),
@@ -209,16 +206,10 @@ impl Repository {
             return Err(if ours && !store.list("config")?.is_empty() {
                 RepoError::Exists { place }
             } else {
-                RepoError::NotEmpty {
-                    place,
-                    found: found.name,
-                }
+                RepoError::NotEmpty { place, found: found.name }
             });
         }
-        let invalid = |source| RepoError::Config {
-            name: "config/0".into(),
-            source,
-        };
+        let invalid = |source| RepoError::Config { name: "config/0".into(), source };
         let created = rfc3339(ctx.clock.now());
         let repository = RepositoryId(random()?);
         let master = MasterSecret::generate()?;
@@ -226,10 +217,7 @@ impl Repository {
         for unlock in &options.unlocks {
             let slot = unlock::make_slot(&master, repository, unlock, options.argon2, &created);
             let slot = slot.map_err(invalid)?;
-            let names = [false, true].map(|copy| ObjectName::Key {
-                slot: slot.slot,
-                copy,
-            });
+            let names = [false, true].map(|copy| ObjectName::Key { slot: slot.slot, copy });
             let bytes = slot.encode();
             slot_digests.insert(slot.slot, blake3::hash(&bytes).to_hex().to_string());
             create_twice(&store, names, bytes)?;
@@ -255,10 +243,7 @@ impl Repository {
         };
         let bytes = config.encode(&master);
         Config::decode(&bytes).map_err(invalid)?;
-        let names = [false, true].map(|copy| ObjectName::Config {
-            generation: 0,
-            copy,
-        });
+        let names = [false, true].map(|copy| ObjectName::Config { generation: 0, copy });
         if create_twice(&store, names, bytes)? == Created::Exists {
             return Err(RepoError::Exists { place });
         }
@@ -282,10 +267,7 @@ impl Repository {
         client: impl FnOnce(RepositoryId) -> Result<Client, ClientError>,
     ) -> Result<Self, RepoError> {
         let newest = Self::newest_generation(&store)?;
-        let names = [false, true].map(|copy| ObjectName::Config {
-            generation: newest,
-            copy,
-        });
+        let names = [false, true].map(|copy| ObjectName::Config { generation: newest, copy });
         let (config, bytes) = unlock::read_either(&store, names, |bytes| {
             Ok((Config::decode(bytes)?, bytes.to_vec()))
         })?;
@@ -301,15 +283,10 @@ impl Repository {
         };
         let domain = config.domains.first().ok_or_else(|| RepoError::Config {
             name: name(),
-            source: ConfigError::Corrupt {
-                what: "it has no dedup domain".into(),
-            },
+            source: ConfigError::Corrupt { what: "it has no dedup domain".into() },
         })?;
-        let keys =
-            open_domain_keys(&config, domain, &master).map_err(|source| RepoError::Config {
-                name: name(),
-                source,
-            })?;
+        let keys = open_domain_keys(&config, domain, &master)
+            .map_err(|source| RepoError::Config { name: name(), source })?;
         let client = client(config.repository)?;
         Ok(Self {
             identifier: keys.identifier(),
@@ -328,13 +305,8 @@ impl Repository {
             _ => None,
         };
         let listed = store.list("config")?;
-        let newest = listed
-            .iter()
-            .filter_map(|object| generation(&object.name))
-            .max();
-        newest.ok_or_else(|| RepoError::NotARepository {
-            place: store.label().into(),
-        })
+        let newest = listed.iter().filter_map(|object| generation(&object.name)).max();
+        newest.ok_or_else(|| RepoError::NotARepository { place: store.label().into() })
     }
 
     /// Reads a configuration object and compares its authentication.
@@ -344,19 +316,13 @@ impl Repository {
             Config::decode(&bytes)?;
             Ok(())
         });
-        checked.map_err(|source| RepoError::Config {
-            name: name.to_string(),
-            source,
-        })
+        checked.map_err(|source| RepoError::Config { name: name.to_string(), source })
     }
 
     /// Reads a key slot; its copy must say the same.
     pub(crate) fn check_slot(&self, name: ObjectName) -> Result<(), RepoError> {
         let bytes = self.store.read(&name.to_string(), MAX_CONFIG_BYTES)?;
-        let damaged = |source| RepoError::Config {
-            name: name.to_string(),
-            source,
-        };
+        let damaged = |source| RepoError::Config { name: name.to_string(), source };
         let slot = KeySlot::decode(&bytes).map_err(damaged)?;
         let expected = self.config.slot_digests.get(&slot.slot);
         if expected.is_some_and(|digest| *digest != blake3::hash(&bytes).to_hex().as_str()) {
@@ -419,12 +385,7 @@ impl Repository {
 
 impl std::fmt::Debug for Repository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Repository({} at {})",
-            self.id().short(),
-            self.store.label()
-        )
+        write!(f, "Repository({} at {})", self.id().short(), self.store.label())
     }
 }
 
@@ -432,18 +393,12 @@ impl RepoError {
     /// Damage of a sealed object.
     fn sealed(name: &impl ToString) -> impl Fn(SealedError) -> Self {
         let name = name.to_string();
-        move |source| Self::Sealed {
-            name: name.clone(),
-            source,
-        }
+        move |source| Self::Sealed { name: name.clone(), source }
     }
 
     /// Damage of a sealed object's body.
     fn body(name: &impl ToString) -> impl Fn(Corrupt) -> Self {
         let name = name.to_string();
-        move |source| Self::Sealed {
-            name: name.clone(),
-            source: source.into(),
-        }
+        move |source| Self::Sealed { name: name.clone(), source: source.into() }
     }
 }

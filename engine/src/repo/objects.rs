@@ -36,11 +36,7 @@ pub struct CacheSizes {
 impl Default for CacheSizes {
     fn default() -> Self {
         let mib = 1024 * 1024;
-        Self {
-            blocks: 8 * mib,
-            frames: 16 * mib,
-            footer_objects: 512 * 1024,
-        }
+        Self { blocks: 8 * mib, frames: 16 * mib, footer_objects: 512 * 1024 }
     }
 }
 
@@ -137,10 +133,7 @@ impl Objects {
     }
 
     fn damage(&mut self, name: &str, error: impl Into<RepoError>) {
-        self.damaged.push(DamagedObject {
-            name: name.into(),
-            error: error.into(),
-        });
+        self.damaged.push(DamagedObject { name: name.into(), error: error.into() });
     }
 
     fn listed_packs(&self, folder: &str) -> Result<Vec<(PackId, PackKind, u64)>, StoreError> {
@@ -177,11 +170,7 @@ impl Objects {
     /// Opens a stored segment.
     pub fn open_segment(&self, id: SegmentId, length: u64) -> Result<Segment, IndexError> {
         let name = ObjectName::Segment(id).to_string();
-        let reader = StoredSegment {
-            store: self.store.clone(),
-            name,
-            length,
-        };
+        let reader = StoredSegment { store: self.store.clone(), name, length };
         Segment::open(&self.keys, id, Arc::new(reader), &self.blocks)
     }
 
@@ -200,19 +189,11 @@ impl Objects {
                 Tail::More { bytes } if bytes > wanted => wanted = bytes,
                 Tail::More { .. } => {
                     let what = "its end cannot be read";
-                    return Err(RepoError::Unreadable {
-                        name,
-                        what: what.into(),
-                    });
+                    return Err(RepoError::Unreadable { name, what: what.into() });
                 }
                 Tail::Complete { info, footer } => {
-                    let objects: PackObjects = Arc::new(
-                        footer
-                            .frames
-                            .into_iter()
-                            .map(|frame| frame.objects)
-                            .collect(),
-                    );
+                    let objects: PackObjects =
+                        Arc::new(footer.frames.into_iter().map(|frame| frame.objects).collect());
                     self.keep_footer(id, &objects);
                     return Ok((info, objects));
                 }
@@ -225,9 +206,7 @@ impl Objects {
         let mut footers = locked(&self.footers);
         footers.objects += count(objects);
         let packs = footers.packs.get_or_insert_with(LruCache::unbounded);
-        let mut gone = packs
-            .put(id, Arc::clone(objects))
-            .map_or(0, |old| count(&old));
+        let mut gone = packs.put(id, Arc::clone(objects)).map_or(0, |old| count(&old));
         while footers.objects - gone > self.sizes.footer_objects {
             let packs = footers.packs.get_or_insert_with(LruCache::unbounded);
             // The newest one stays even if it is too large by itself: it is needed now.
@@ -240,10 +219,7 @@ impl Objects {
     }
 
     fn footer(&self, pack: &PackInfo) -> Result<PackObjects, RepoError> {
-        let kept = locked(&self.footers)
-            .packs
-            .as_mut()
-            .and_then(|it| it.get(&pack.id).cloned());
+        let kept = locked(&self.footers).packs.as_mut().and_then(|it| it.get(&pack.id).cloned());
         match kept {
             Some(objects) => Ok(objects),
             None => Ok(self.read_pack_tail(pack.id, pack.kind, pack.length)?.1),
@@ -445,34 +421,21 @@ impl Objects {
         number: u32,
         sealed: &[u8],
     ) -> Result<Frame, RepoError> {
-        let info = pack
-            .frames
-            .get(number as usize)
-            .ok_or_else(|| RepoError::Unreadable {
-                name: ObjectName::Pack {
-                    id: pack.id,
-                    kind: pack.kind,
-                }
-                .to_string(),
-                what: format!("it has no frame {number}"),
-            })?;
+        let info = pack.frames.get(number as usize).ok_or_else(|| RepoError::Unreadable {
+            name: ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string(),
+            what: format!("it has no frame {number}"),
+        })?;
         let keys = self.keys_of(pack)?;
         self.with_codec(|codec| Ok(keys.open_frame(number, info, sealed, codec)?))
     }
 
     /// Fetches and opens a frame.
     pub fn fetch_frame(&self, pack: &PackInfo, number: u32) -> Result<Frame, RepoError> {
-        let name = ObjectName::Pack {
-            id: pack.id,
-            kind: pack.kind,
-        }
-        .to_string();
-        let range = pack
-            .frame_range(number)
-            .ok_or_else(|| RepoError::Unreadable {
-                name: name.clone(),
-                what: format!("it has no frame {number}"),
-            })?;
+        let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
+        let range = pack.frame_range(number).ok_or_else(|| RepoError::Unreadable {
+            name: name.clone(),
+            what: format!("it has no frame {number}"),
+        })?;
         let sealed = self.store.read_range(&name, range)?;
         self.open_frame(pack, number, &sealed)
     }
@@ -480,26 +443,15 @@ impl Objects {
     /// Compares the padding of a pack with what it must be.
     pub fn check_padding(&self, pack: &PackInfo) -> Result<(), RepoError> {
         let keys = self.keys_of(pack)?;
-        let start = pack
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.stored_len))
-            .sum::<u64>();
-        let name = ObjectName::Pack {
-            id: pack.id,
-            kind: pack.kind,
-        }
-        .to_string();
+        let start = pack.frames.iter().map(|frame| u64::from(frame.stored_len)).sum::<u64>();
+        let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
         let rest = self.store.read_range(&name, start..pack.length)?;
         Ok(keys.check_padding(&rest)?)
     }
 
     fn frame(&self, place: &Place) -> Result<Arc<Frame>, RepoError> {
         let key = (place.pack.id, place.frame);
-        let kept = locked(&self.frames)
-            .frames
-            .as_mut()
-            .and_then(|it| it.get(&key).cloned());
+        let kept = locked(&self.frames).frames.as_mut().and_then(|it| it.get(&key).cloned());
         if let Some(frame) = kept {
             return Ok(frame);
         }
@@ -507,9 +459,7 @@ impl Objects {
         let mut kept = locked(&self.frames);
         kept.bytes += frame.raw_len() as u64;
         let frames = kept.frames.get_or_insert_with(LruCache::unbounded);
-        let mut gone = frames
-            .put(key, Arc::clone(&frame))
-            .map_or(0, |old| old.raw_len() as u64);
+        let mut gone = frames.put(key, Arc::clone(&frame)).map_or(0, |old| old.raw_len() as u64);
         while kept.bytes - gone > self.sizes.frames {
             let frames = kept.frames.get_or_insert_with(LruCache::unbounded);
             match frames.pop_lru() {
@@ -529,15 +479,11 @@ impl Objects {
         class: Class,
         id: &ObjectId,
     ) -> Option<Bytes> {
-        frame
-            .object(place)
-            .filter(|object| self.identifier.id(class, object) == *id)
+        frame.object(place).filter(|object| self.identifier.id(class, object) == *id)
     }
 
     fn read_object(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
-        let failed = |error: RepoError| ObjectError::Failed {
-            source: error.into(),
-        };
+        let failed = |error: RepoError| ObjectError::Failed { source: error.into() };
         let mut damage: Option<RepoError> = None;
         for place in self.places(id).map_err(failed)? {
             match self.frame(&place) {
@@ -551,10 +497,7 @@ impl Objects {
             }
         }
         Err(match damage {
-            Some(error) => ObjectError::Damaged {
-                id: *id,
-                source: error.into(),
-            },
+            Some(error) => ObjectError::Damaged { id: *id, source: error.into() },
             None => ObjectError::Missing { id: *id },
         })
     }

@@ -48,11 +48,7 @@ impl Session {
     }
 
     fn release(&self) {
-        let lock = self
-            .lock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(lock) = lock {
             lock.release();
         }
@@ -64,10 +60,7 @@ fn new_ulid(ctx: &RunContext) -> Result<Ulid, CryptoError> {
 }
 
 fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn program() -> String {
@@ -84,11 +77,7 @@ impl Repository {
         if let Some(head) = self.client().remembered().head {
             ulid = ulid.max(Ulid(head.slot.ulid.0.saturating_add(1)));
         }
-        let name = SessionName {
-            epoch,
-            writer: self.client().writer(),
-            ulid,
-        };
+        let name = SessionName { epoch, writer: self.client().writer(), ulid };
         let lock = self.client().lock(name)?;
         let marker = SessionMarker {
             version: BODY_VERSION,
@@ -102,29 +91,15 @@ impl Repository {
             &commit::encode(&marker),
             Durability::Volatile,
         )?;
-        Ok(Session {
-            name,
-            started,
-            condemned: self.condemned()?,
-            lock: Mutex::new(lock),
-        })
+        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::new(lock) })
     }
 
     /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
     pub fn imagine_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
         let epoch = self.newest_epoch()?.unwrap_or(0);
-        let name = SessionName {
-            epoch,
-            writer: self.client().writer(),
-            ulid: new_ulid(ctx)?,
-        };
+        let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
         let started = rfc3339(ctx.clock.now());
-        Ok(Session {
-            name,
-            started,
-            condemned: self.condemned()?,
-            lock: Mutex::default(),
-        })
+        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
     }
 
     fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {
@@ -132,12 +107,7 @@ impl Repository {
             Ok(ObjectName::Condemned(epoch) | ObjectName::Swept(epoch)) => Some(epoch),
             _ => None,
         };
-        Ok(self
-            .store()
-            .list("gc")?
-            .iter()
-            .filter_map(|object| epoch(&object.name))
-            .max())
+        Ok(self.store().list("gc")?.iter().filter_map(|object| epoch(&object.name)).max())
     }
 
     fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
@@ -183,23 +153,13 @@ impl Repository {
             return Err(self.fenced(session));
         }
         session.release();
-        let head = Some(CommitRef {
-            slot: session.name,
-            hash: id,
-        });
+        let head = Some(CommitRef { slot: session.name, hash: id });
         // The commit stands; a memory that cannot be kept only weakens what `check` notices later.
-        let remembered = Remembered {
-            head,
-            sequence,
-            ..self.client().remembered()
-        };
+        let remembered = Remembered { head, sequence, ..self.client().remembered() };
         if let Err(error) = self.client().remember(&remembered) {
             tracing::warn!(%error, "the newest commit cannot be remembered");
         }
-        Ok(Commitment {
-            id,
-            slot: session.name,
-        })
+        Ok(Commitment { id, slot: session.name })
     }
 
     fn fenced(&self, session: &Session) -> RepoError {
@@ -213,10 +173,7 @@ impl Repository {
             }
         };
         let reason = read().unwrap_or_else(|| "its slot holds something unreadable".into());
-        RepoError::Fenced {
-            session: session.name.to_string(),
-            reason,
-        }
+        RepoError::Fenced { session: session.name.to_string(), reason }
     }
 
     /// Ends a session that will not commit, so that no collector waits for it.
@@ -234,12 +191,7 @@ impl Repository {
             time: rfc3339(ctx.clock.now()),
         };
         let json = commit::encode(&fence);
-        self.create_sealed(
-            ObjectName::Slot(name),
-            SealedKind::Slot,
-            &json,
-            Durability::Durable,
-        )?;
+        self.create_sealed(ObjectName::Slot(name), SealedKind::Slot, &json, Durability::Durable)?;
         Ok(())
     }
 
@@ -290,10 +242,7 @@ impl Repository {
             previous = Some(name.to_string());
         }
         if previous.is_some() {
-            let remembered = Remembered {
-                mark: previous,
-                ..self.client().remembered()
-            };
+            let remembered = Remembered { mark: previous, ..self.client().remembered() };
             self.client().remember(&remembered)?;
         }
         Ok(())

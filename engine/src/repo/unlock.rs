@@ -82,10 +82,7 @@ pub(super) fn make_slot(
 ) -> Result<KeySlot, ConfigError> {
     let salt = hex_encode(&random::<16>()?);
     let kdf = match unlock {
-        Unlock::Passphrase(_) => SlotKdf::Argon2id {
-            params: argon2,
-            salt,
-        },
+        Unlock::Passphrase(_) => SlotKdf::Argon2id { params: argon2, salt },
         Unlock::KeyFile(_) => SlotKdf::KeyFile { salt },
     };
     let mut slot = KeySlot {
@@ -100,14 +97,10 @@ pub(super) fn make_slot(
         sealed: String::new(),
         commitment: String::new(),
     };
-    let bundle = Bundle {
-        master: hex_encode(master.expose()),
-        capabilities: vec!["administer".into()],
-    };
+    let bundle =
+        Bundle { master: hex_encode(master.expose()), capabilities: vec!["administer".into()] };
     let json = Secret::new(serde_json::to_string(&bundle).expect("a plain struct has a JSON form"));
-    let key = unlock
-        .slot_key(&slot.kdf)?
-        .expect("the slot was made for this kind of key");
+    let key = unlock.slot_key(&slot.kdf)?.expect("the slot was made for this kind of key");
     let (sealed, commitment) = seal_slot(&key, &slot.slot.0, &slot.context(), &json)?;
     slot.sealed = hex_encode(&sealed);
     slot.commitment = hex_encode(&commitment);
@@ -130,10 +123,8 @@ fn try_slot(slot: &KeySlot, unlock: &Unlock) -> Result<Option<MasterSecret>, Con
         Err(CryptoError::OtherKey { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let bundle: Bundle =
-        serde_json::from_str(json.expose()).map_err(|error| ConfigError::Corrupt {
-            what: error.to_string(),
-        })?;
+    let bundle: Bundle = serde_json::from_str(json.expose())
+        .map_err(|error| ConfigError::Corrupt { what: error.to_string() })?;
     let master = hex_decode(&bundle.master)
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| corrupt("its bundle has no master secret"))?;
@@ -200,10 +191,7 @@ pub(super) fn unlock(
     }
     match damaged {
         Some(error) if of_kind == 0 => Err(error),
-        _ => Err(RepoError::WrongKey {
-            kind: key.kind(),
-            slots: of_kind,
-        }),
+        _ => Err(RepoError::WrongKey { kind: key.kind(), slots: of_kind }),
     }
 }
 
@@ -215,17 +203,9 @@ mod tests {
     fn key_files_round_trip_and_others_are_refused() {
         let (text, key) = Unlock::new_key_file().unwrap();
         let again = Unlock::from_key_file(text.expose()).unwrap();
-        let (Unlock::KeyFile(one), Unlock::KeyFile(two)) = (key, again) else {
-            panic!()
-        };
+        let (Unlock::KeyFile(one), Unlock::KeyFile(two)) = (key, again) else { panic!() };
         assert_eq!(one.expose(), two.expose());
-        for text in [
-            "",
-            "esker-key-v1:",
-            "esker-key-v1:00",
-            "ssh-rsa AAAA",
-            "esker-key-v2:00",
-        ] {
+        for text in ["", "esker-key-v1:", "esker-key-v1:00", "ssh-rsa AAAA", "esker-key-v2:00"] {
             assert!(Unlock::from_key_file(text).is_none(), "{text}");
         }
     }

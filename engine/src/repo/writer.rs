@@ -200,11 +200,7 @@ impl ObjectWriter {
                 }
             }
         }
-        if pack.close() {
-            self.upload(pack)
-        } else {
-            Ok(())
-        }
+        if pack.close() { self.upload(pack) } else { Ok(()) }
     }
 
     /// Compresses, seals, verifies and packs a frame. The frame is empty then and may be filled again.
@@ -229,17 +225,11 @@ impl ObjectWriter {
 
     /// Sends a finished pack on its way; waits while too many are under way.
     fn upload(&self, pack: &PackBuilder) -> Result<(), RepoError> {
-        let FinishedPack {
-            info,
-            objects,
-            bytes,
-        } = pack.finish()?;
+        let FinishedPack { info, objects, bytes } = pack.finish()?;
         let (state, changed) = &*self.uploads;
         let mut uploads = locked(state);
         while uploads.in_flight >= self.sizes.uploads && uploads.error.is_none() {
-            uploads = changed
-                .wait(uploads)
-                .unwrap_or_else(PoisonError::into_inner);
+            uploads = changed.wait(uploads).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(error) = uploads.error.take() {
             return Err(error);
@@ -248,11 +238,7 @@ impl ObjectWriter {
         drop(uploads);
         let store = self.repository.store().clone();
         let shared = Arc::clone(&self.uploads);
-        let name = ObjectName::Pack {
-            id: info.id,
-            kind: info.kind,
-        }
-        .to_string();
+        let name = ObjectName::Pack { id: info.id, kind: info.kind }.to_string();
         self.repository.store().runtime().spawn(async move {
             let created = store.create_async(&name, bytes, Durability::Durable).await;
             let (state, changed) = &*shared;
@@ -288,11 +274,7 @@ impl ObjectWriter {
     }
 
     fn write_segment(&self, ready: Ready) -> Result<(), RepoError> {
-        let packs: Vec<_> = ready
-            .packs
-            .iter()
-            .map(|(info, _)| Arc::clone(info))
-            .collect();
+        let packs: Vec<_> = ready.packs.iter().map(|(info, _)| Arc::clone(info)).collect();
         let mut records = Vec::with_capacity(ready.records);
         for (pack, (_, frames)) in (0u32..).zip(&ready.packs) {
             for (frame, objects) in (0u32..).zip(frames) {
@@ -306,11 +288,7 @@ impl ObjectWriter {
         }
         let built = build(self.repository.keys(), &[], &packs, records)?;
         self.publish_segment(built.id, built.bytes)?;
-        for id in ready
-            .packs
-            .iter()
-            .flat_map(|(_, frames)| frames.iter().flatten())
-        {
+        for id in ready.packs.iter().flat_map(|(_, frames)| frames.iter().flatten()) {
             locked(self.shard(*id)).remove(id);
         }
         Ok(())
@@ -319,18 +297,12 @@ impl ObjectWriter {
     fn publish_segment(&self, id: SegmentId, bytes: bytes::Bytes) -> Result<(), RepoError> {
         let name = ObjectName::Segment(id).to_string();
         let length = bytes.len() as u64;
-        if self
-            .repository
-            .store()
-            .create(&name, bytes, Durability::Durable)?
-            == Created::Exists
-        {
+        if self.repository.store().create(&name, bytes, Durability::Durable)? == Created::Exists {
             let what = "another object has its random name".into();
             return Err(RepoError::Unreadable { name, what });
         }
         let segment = self.objects.open_segment(id, length)?;
-        self.objects
-            .extend_index(|index| index.add_segment(segment));
+        self.objects.extend_index(|index| index.add_segment(segment));
         locked(&self.uploads.0).written.segments.push(id);
         Ok(())
     }
@@ -370,9 +342,7 @@ impl ObjectWriter {
         let (state, changed) = &*self.uploads;
         let mut uploads = locked(state);
         while uploads.in_flight > 0 {
-            uploads = changed
-                .wait(uploads)
-                .unwrap_or_else(PoisonError::into_inner);
+            uploads = changed.wait(uploads).unwrap_or_else(PoisonError::into_inner);
         }
         match uploads.error.take() {
             Some(error) => Err(error),
@@ -395,14 +365,10 @@ impl ObjectWriter {
             }
             let mut loose = Vec::new();
             for pack in index.loose_packs() {
-                let (_, objects) = self
-                    .objects
-                    .read_pack_tail(pack.id, pack.kind, pack.length)?;
+                let (_, objects) = self.objects.read_pack_tail(pack.id, pack.kind, pack.length)?;
                 loose.push((Arc::clone(pack), objects.as_ref().clone()));
             }
-            merge(self.repository.keys(), &small, &loose)
-                .map(Some)
-                .map_err(RepoError::from)
+            merge(self.repository.keys(), &small, &loose).map(Some).map_err(RepoError::from)
         })?;
         let Some(built) = built else { return Ok(None) };
         self.publish_segment(built.id, built.bytes)?;
@@ -470,11 +436,7 @@ impl FrameFiller {
             return Ok(id);
         }
         let sizes = self.writer.sizes();
-        let limit = if lane == Lane::Meta {
-            sizes.meta_frame
-        } else {
-            sizes.data_frame
-        };
+        let limit = if lane == Lane::Meta { sizes.meta_frame } else { sizes.data_frame };
         let frame = &mut self.frames[lane as usize];
         if !frame.is_empty() && frame.raw_len() + plain.len() > limit {
             self.send(lane)?;
@@ -492,8 +454,7 @@ impl FrameFiller {
                 Err(refused) => *frame = refused.into_inner(),
             }
         }
-        self.writer
-            .store_frame(&mut self.frames[lane as usize], &mut self.codec)
+        self.writer.store_frame(&mut self.frames[lane as usize], &mut self.codec)
     }
 
     /// Stores a frame that another thread filled.
@@ -511,10 +472,7 @@ impl FrameFiller {
 
     /// Objects and bytes that were new since the last call.
     pub fn take_figures(&mut self) -> (u64, u64) {
-        (
-            std::mem::take(&mut self.new_objects),
-            std::mem::take(&mut self.new_bytes),
-        )
+        (std::mem::take(&mut self.new_objects), std::mem::take(&mut self.new_bytes))
     }
 }
 
@@ -524,8 +482,6 @@ impl WriteObject for FrameFiller {
             Class::Meta => Lane::Meta,
             Class::Data => Lane::File,
         };
-        self.put(lane, plain).map_err(|error| ObjectError::Failed {
-            source: error.into(),
-        })
+        self.put(lane, plain).map_err(|error| ObjectError::Failed { source: error.into() })
     }
 }

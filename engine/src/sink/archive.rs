@@ -57,21 +57,16 @@ impl<W: Write> ArchiveSink<W> {
         content: &mut dyn Read,
     ) -> Result<(), SinkError> {
         let Some(kind) = type_of(entry.kind) else {
-            self.notices
-                .tell("socket", path, ProblemKind::Unsupported, || {
-                    "it is a socket, which archives cannot hold".into()
-                });
+            self.notices.tell("socket", path, ProblemKind::Unsupported, || {
+                "it is a socket, which archives cannot hold".into()
+            });
             return Ok(());
         };
         let link = match entry.kind {
             EntryKind::Symlink => entry.metadata.link_target.as_deref().unwrap_or_default(),
             _ => &[],
         };
-        let size = if kind == EntryType::Regular {
-            entry.size
-        } else {
-            0
-        };
+        let size = if kind == EntryType::Regular { entry.size } else { 0 };
         self.head(path, entry, kind, size, link)?;
         self.body(path, size, content)
     }
@@ -101,10 +96,7 @@ impl<W: Write> ArchiveSink<W> {
     pub fn finish(mut self) -> Result<W, SinkError> {
         let root = EntryPath::root();
         self.put(&root, &[0; 2 * BLOCK_BYTES as usize])?;
-        let mut writer = self
-            .encoder
-            .finish()
-            .map_err(|error| broken(&root, error))?;
+        let mut writer = self.encoder.finish().map_err(|error| broken(&root, error))?;
         writer.flush().map_err(|error| broken(&root, error))?;
         Ok(writer)
     }
@@ -205,9 +197,7 @@ impl<W: Write> ArchiveSink<W> {
     }
 
     fn put(&mut self, path: &EntryPath, bytes: &[u8]) -> Result<(), SinkError> {
-        self.encoder
-            .write_all(bytes)
-            .map_err(|error| broken(path, error))
+        self.encoder.write_all(bytes).map_err(|error| broken(path, error))
     }
 }
 
@@ -234,27 +224,14 @@ fn describe(entry: &Entry, kind: EntryType, size: u64, records: &mut Records) ->
     let (user, group) = metadata.owner.unwrap_or_default();
     header.set_uid(number(b"uid", user.into(), OCTAL_7, records));
     header.set_gid(number(b"gid", group.into(), OCTAL_7, records));
-    let modified = metadata.modified.unwrap_or(Timestamp {
-        seconds: 0,
-        nanoseconds: 0,
-    });
+    let modified = metadata.modified.unwrap_or(Timestamp { seconds: 0, nanoseconds: 0 });
     header.set_mtime(modified.seconds.clamp(0, OCTAL_11 as i64) as u64);
     if modified.nanoseconds != 0 || !(0..=OCTAL_11 as i64).contains(&modified.seconds) {
         records.add(b"mtime", decimal(modified).as_bytes());
     }
     if let Some(fields) = header.as_ustar_mut() {
-        put_owner(
-            &mut fields.uname,
-            b"uname",
-            metadata.user.as_deref(),
-            records,
-        );
-        put_owner(
-            &mut fields.gname,
-            b"gname",
-            metadata.group.as_deref(),
-            records,
-        );
+        put_owner(&mut fields.uname, b"uname", metadata.user.as_deref(), records);
+        put_owner(&mut fields.gname, b"gname", metadata.group.as_deref(), records);
         let (major, minor) = metadata.device.unwrap_or_default();
         fields.set_device_major(major);
         fields.set_device_minor(minor);

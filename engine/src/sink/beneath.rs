@@ -17,10 +17,8 @@ const OPEN_FOLDERS: NonZeroUsize = NonZeroUsize::new(64).expect("is not zero");
 const PIECE_BYTES: usize = 2048;
 
 /// A folder to look from: it need not be readable.
-pub(super) const FOLDER: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+pub(super) const FOLDER: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// An open folder beneath the target.
 pub(super) struct Folder {
@@ -123,9 +121,7 @@ impl Beneath {
     fn walk(&self, path: &[u8]) -> Result<OwnedFd> {
         let mut folder: Option<OwnedFd> = None;
         for piece in pieces(path, if self.whole_paths { PIECE_BYTES } else { 0 }) {
-            let from = folder
-                .as_ref()
-                .map_or_else(|| self.root.as_fd(), AsFd::as_fd);
+            let from = folder.as_ref().map_or_else(|| self.root.as_fd(), AsFd::as_fd);
             folder = Some(if self.whole_paths {
                 open_beneath(from, piece)?
             } else {
@@ -157,8 +153,7 @@ fn pieces(path: &[u8], limit: usize) -> impl Iterator<Item = &[u8]> {
         } else {
             let within = &rest[..limit.min(rest.len())];
             let last = within.iter().rposition(|&byte| byte == b'/');
-            last.or_else(|| rest.iter().position(|&byte| byte == b'/'))
-                .unwrap_or(rest.len())
+            last.or_else(|| rest.iter().position(|&byte| byte == b'/')).unwrap_or(rest.len())
         };
         let piece = &rest[..cut];
         rest = rest.get(cut + 1..).unwrap_or_default();

@@ -82,10 +82,7 @@ impl DirectorySink {
     /// # Errors
     /// `Target`.
     pub fn create(root: &Path, overwrite: Overwrite) -> Result<Self, SinkError> {
-        let target = |source| SinkError::Target {
-            path: root.to_owned(),
-            source,
-        };
+        let target = |source| SinkError::Target { path: root.to_owned(), source };
         let existed = root.is_dir();
         std::fs::create_dir_all(root).map_err(target)?;
         let fd = open_root(root).map_err(|error| target(error.into()))?;
@@ -104,10 +101,7 @@ impl DirectorySink {
         match open_root(root) {
             Ok(fd) => Ok(Self::over(Some(fd), overwrite)),
             Err(Errno::NOENT) => Ok(Self::over(None, overwrite)),
-            Err(error) => Err(SinkError::Target {
-                path: root.to_owned(),
-                source: error.into(),
-            }),
+            Err(error) => Err(SinkError::Target { path: root.to_owned(), source: error.into() }),
         }
     }
 
@@ -126,9 +120,7 @@ impl DirectorySink {
     /// `Step`, where it may not look.
     pub fn plan(&self, path: &EntryPath, entry: &Entry) -> Result<Planned, SinkError> {
         if entry.kind == EntryKind::Socket {
-            return Ok(Planned::Keep {
-                why: "a socket is recorded, not made",
-            });
+            return Ok(Planned::Keep { why: "a socket is recorded, not made" });
         }
         let Some(beneath) = &self.beneath else {
             return Ok(Planned::Write);
@@ -150,9 +142,7 @@ impl DirectorySink {
             Err(error) => return Err(SinkError::step("look at", path, error)),
         };
         Ok(match self.overwrite {
-            Overwrite::Never => Planned::Keep {
-                why: "something exists at its place",
-            },
+            Overwrite::Never => Planned::Keep { why: "something exists at its place" },
             Overwrite::IfChanged if is_done(&folder, name, &stat, entry) => Planned::Done,
             Overwrite::IfChanged | Overwrite::Always => Planned::Write,
         })
@@ -168,11 +158,7 @@ impl DirectorySink {
             return Ok(());
         }
         let place = self.reach(path)?;
-        let mode = Mode::from_raw_mode(if entry.metadata.mode.is_some() {
-            0o700
-        } else {
-            0o777
-        });
+        let mode = Mode::from_raw_mode(if entry.metadata.mode.is_some() { 0o700 } else { 0o777 });
         for _ in 0..ATTEMPTS {
             let fresh = match mkdirat(&*place.folder, place.name, mode) {
                 Ok(()) => true,
@@ -184,8 +170,7 @@ impl DirectorySink {
                     if !fresh {
                         self.enter_existing(&fd, path);
                     }
-                    self.beneath()?
-                        .remember(path.as_bytes(), Folder::new(fd, fresh));
+                    self.beneath()?.remember(path.as_bytes(), Folder::new(fd, fresh));
                     return Ok(());
                 }
                 Err(Errno::NOTDIR | Errno::LOOP) => self.clear(&place)?,
@@ -246,14 +231,10 @@ impl DirectorySink {
         content: &[u8],
     ) -> Result<(), SinkError> {
         if content.len() as u64 != entry.size {
-            return Err(SinkError::Size {
-                path: path.clone(),
-                size: entry.size,
-            });
+            return Err(SinkError::Size { path: path.clone(), size: entry.size });
         }
         let file = self.create_file(path, entry)?;
-        file.write_all_at(content, 0)
-            .map_err(|error| SinkError::step("write", path, error))?;
+        file.write_all_at(content, 0).map_err(|error| SinkError::step("write", path, error))?;
         apply(Handle::Open(file.as_fd()), path, entry, &self.notices)
     }
 
@@ -264,25 +245,21 @@ impl DirectorySink {
     /// `Exists`, `InTheWay`, `Full`, `NotADirectory`, `Step`.
     pub fn special(&self, path: &EntryPath, entry: &Entry) -> Result<(), SinkError> {
         if entry.kind == EntryKind::Socket {
-            self.notices
-                .tell("socket", path, ProblemKind::Unsupported, || {
-                    "it is a socket: those are recorded, not made".into()
-                });
+            self.notices.tell("socket", path, ProblemKind::Unsupported, || {
+                "it is a socket: those are recorded, not made".into()
+            });
             return Ok(());
         }
         let place = self.reach(path)?;
-        match self.retry(&place, "make", || {
-            make_special(&place.folder, place.name, entry)
-        }) {
+        match self.retry(&place, "make", || make_special(&place.folder, place.name, entry)) {
             Ok(()) => {}
             Err(SinkError::Step { source, .. })
                 if source.kind() == std::io::ErrorKind::PermissionDenied
                     && matches!(entry.kind, EntryKind::CharDevice | EntryKind::BlockDevice) =>
             {
-                self.notices
-                    .tell("device", path, ProblemKind::NotPermitted, || {
-                        "it is a device, which this user may not make".into()
-                    });
+                self.notices.tell("device", path, ProblemKind::NotPermitted, || {
+                    "it is a device, which this user may not make".into()
+                });
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -317,13 +294,7 @@ impl DirectorySink {
             return Ok(());
         }
         self.retry(&place, "link", || {
-            linkat(
-                &*from.folder,
-                from.name,
-                &*place.folder,
-                place.name,
-                AtFlags::empty(),
-            )
+            linkat(&*from.folder, from.name, &*place.folder, place.name, AtFlags::empty())
         })
     }
 
@@ -354,15 +325,9 @@ impl DirectorySink {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Where the entry has no mode, it is as the user's umask says.
-        let mode = Mode::from_raw_mode(if entry.metadata.mode.is_some() {
-            0o600
-        } else {
-            0o666
-        });
-        self.retry(&place, "make", || {
-            openat(&*place.folder, place.name, flags, mode)
-        })
-        .map(File::from)
+        let mode = Mode::from_raw_mode(if entry.metadata.mode.is_some() { 0o600 } else { 0o666 });
+        self.retry(&place, "make", || openat(&*place.folder, place.name, flags, mode))
+            .map(File::from)
     }
 
     fn beneath(&self) -> Result<&Beneath, SinkError> {
@@ -397,9 +362,7 @@ impl DirectorySink {
                 Err(error) => return Err(SinkError::step(step, place.path, error)),
             }
         }
-        Err(SinkError::Exists {
-            path: place.path.clone(),
-        })
+        Err(SinkError::Exists { path: place.path.clone() })
     }
 
     /// Removes what is at a place: a file, a link itself, an empty folder.
@@ -462,10 +425,7 @@ impl FileTarget {
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), SinkError> {
         let end = offset.checked_add(bytes.len() as u64);
         if end.is_none_or(|end| end > self.size) {
-            return Err(SinkError::Size {
-                path: self.path.clone(),
-                size: self.size,
-            });
+            return Err(SinkError::Size { path: self.path.clone(), size: self.size });
         }
         self.file
             .write_all_at(bytes, offset)
@@ -477,23 +437,13 @@ impl FileTarget {
     /// # Errors
     /// `Full`, `Step`.
     pub fn finish(&self, entry: &Entry) -> Result<(), SinkError> {
-        apply(
-            Handle::Open(self.file.as_fd()),
-            &self.path,
-            entry,
-            &self.notices,
-        )
+        apply(Handle::Open(self.file.as_fd()), &self.path, entry, &self.notices)
     }
 }
 
 /// Opens the target. Its own name may be a link.
 fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
-    openat(
-        CWD,
-        root,
-        FOLDER.difference(OFlags::NOFOLLOW),
-        Mode::empty(),
-    )
+    openat(CWD, root, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())
 }
 
 fn place(
@@ -512,9 +462,9 @@ fn place(
 
 fn unreachable_at(path: &EntryPath, error: Errno) -> SinkError {
     match error {
-        Errno::NOTDIR | Errno::LOOP => SinkError::NotADirectory {
-            path: path.parent().unwrap_or_else(EntryPath::root),
-        },
+        Errno::NOTDIR | Errno::LOOP => {
+            SinkError::NotADirectory { path: path.parent().unwrap_or_else(EntryPath::root) }
+        }
         error => SinkError::step("open the folder of", path, error),
     }
 }

@@ -20,13 +20,7 @@ pub(super) fn make_special(folder: &Folder, name: &[u8], entry: &Entry) -> Resul
         }
         _ => return Err(Errno::INVAL),
     };
-    mknodat(
-        folder,
-        name,
-        type_of(entry.kind),
-        Mode::from_raw_mode(0o600),
-        device,
-    )
+    mknodat(folder, name, type_of(entry.kind), Mode::from_raw_mode(0o600), device)
 }
 
 /// The system's type of a kind.

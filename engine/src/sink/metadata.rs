@@ -107,19 +107,13 @@ fn set_owner(
 ) -> std::result::Result<Owned, SinkError> {
     const STEP: &str = "set the owner of";
     let Some((user, group)) = metadata.owner else {
-        return Ok(Owned {
-            user: false,
-            group: false,
-        });
+        return Ok(Owned { user: false, group: false });
     };
     // All bits set would mean: leave it.
     if user != u32::MAX && group != u32::MAX {
         match handle.set_owner(Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
             Ok(()) => {
-                return Ok(Owned {
-                    user: true,
-                    group: true,
-                });
+                return Ok(Owned { user: true, group: true });
             }
             Err(error) if is_refusal(error) => {}
             Err(error) => return Err(SinkError::step(STEP, path, error)),
@@ -127,13 +121,8 @@ fn set_owner(
         // Whoever owns the file may give it to a group of theirs.
         let _ = handle.set_owner(None, Some(Gid::from_raw(group)));
     }
-    let stat = handle
-        .stat()
-        .map_err(|error| SinkError::step("look at", path, error))?;
-    let owned = Owned {
-        user: stat.st_uid == user,
-        group: stat.st_gid == group,
-    };
+    let stat = handle.stat().map_err(|error| SinkError::step("look at", path, error))?;
+    let owned = Owned { user: stat.st_uid == user, group: stat.st_gid == group };
     if !owned.user || !owned.group {
         notices.tell("owner", path, ProblemKind::NotPermitted, || {
             format!("its owner ({user}:{group}) cannot be set by this user")
@@ -207,10 +196,7 @@ fn set_times(
         return Ok(());
     };
     let times = Timestamps {
-        last_access: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         last_modification: Timespec {
             tv_sec: modified.seconds,
             tv_nsec: modified.nanoseconds.min(999_999_999).into(),
@@ -235,10 +221,7 @@ fn set_times(
 
 /// File systems silently set the time that is next to one they cannot hold.
 fn tell_clamped(handle: Handle<'_>, path: &EntryPath, wanted: Timestamp, notices: &Notices) {
-    if handle
-        .stat()
-        .is_ok_and(|stat| stat.st_mtime != wanted.seconds)
-    {
+    if handle.stat().is_ok_and(|stat| stat.st_mtime != wanted.seconds) {
         notices.tell("far time", path, ProblemKind::Unsupported, || {
             "its time of modification is beyond what this file system holds".into()
         });
@@ -252,10 +235,7 @@ fn is_acl(name: &[u8]) -> bool {
 /// True where the user or the file system cannot do it, so that a further try is no use. `EINVAL`: an owner that the
 /// user namespace does not know.
 fn is_refusal(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL
-    )
+    matches!(error, Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
 }
 
 fn problem_kind(error: Errno) -> ProblemKind {

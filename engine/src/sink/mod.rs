@@ -115,10 +115,7 @@ impl SinkError {
 
     /// True where the restore cannot go on; else only this path is concerned.
     pub fn ends_restore(&self) -> bool {
-        matches!(
-            self,
-            Self::Target { .. } | Self::Full { .. } | Self::Archive { .. }
-        )
+        matches!(self, Self::Target { .. } | Self::Full { .. } | Self::Archive { .. })
     }
 
     /// Makes a problem of it, for what does not end the restore.
@@ -141,12 +138,7 @@ impl SinkError {
             message = format!("{message}: {error}");
             cause = error.source();
         }
-        Problem {
-            path,
-            kind: self.problem_kind(),
-            message,
-            stale: false,
-        }
+        Problem { path, kind: self.problem_kind(), message, stale: false }
     }
 
     fn problem_kind(&self) -> ProblemKind {
@@ -173,10 +165,7 @@ impl SinkError {
 
 /// True for a full disk and for an exhausted quota.
 fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn kind_of(error: &io::Error) -> ErrorKind {

@@ -26,12 +26,7 @@ impl Notices {
             *count += 1;
             return;
         }
-        let problem = Problem {
-            path: path.to_string(),
-            kind,
-            message: message(),
-            stale: false,
-        };
+        let problem = Problem { path: path.to_string(), kind, message: message(), stale: false };
         told.insert(topic.to_owned(), (problem, 1));
     }
 

@@ -59,9 +59,7 @@ pub struct EntryPath {
 impl EntryPath {
     /// The target itself.
     pub fn root() -> Self {
-        Self {
-            joined: Box::default(),
-        }
+        Self { joined: Box::default() }
     }
 
     /// Takes the key of an entry of a files source apart: components joined by zero bytes.
@@ -94,9 +92,7 @@ impl EntryPath {
         }
         match wrong {
             Some(error) => Err(error(shown(&joined))),
-            None => Ok(Self {
-                joined: joined.into(),
-            }),
+            None => Ok(Self { joined: joined.into() }),
         }
     }
 
@@ -107,9 +103,7 @@ impl EntryPath {
 
     /// The components from the top down; none for the target itself.
     pub fn components(&self) -> impl Iterator<Item = &[u8]> {
-        self.joined
-            .split(|&byte| byte == b'/')
-            .filter(|component| !component.is_empty())
+        self.joined.split(|&byte| byte == b'/').filter(|component| !component.is_empty())
     }
 
     /// The last component; empty for the target itself.
@@ -119,9 +113,7 @@ impl EntryPath {
 
     /// The path without its last component; nothing for the target itself.
     pub fn parent(&self) -> Option<Self> {
-        (!self.is_root()).then(|| Self {
-            joined: self.parent_bytes().into(),
-        })
+        (!self.is_root()).then(|| Self { joined: self.parent_bytes().into() })
     }
 
     /// The components with slashes between them.
@@ -136,11 +128,7 @@ impl EntryPath {
 
     /// The bytes as an archive spells them: folders end with a slash, and the target is `./`.
     pub(super) fn archived(&self, kind: EntryKind) -> Vec<u8> {
-        let mut name = if self.is_root() {
-            b".".to_vec()
-        } else {
-            self.joined.to_vec()
-        };
+        let mut name = if self.is_root() { b".".to_vec() } else { self.joined.to_vec() };
         if kind == EntryKind::Directory {
             name.push(b'/');
         }

@@ -35,11 +35,7 @@ pub(super) fn decimal(time: Timestamp) -> String {
     let nanoseconds = time.nanoseconds.min(999_999_999);
     let (sign, seconds, nanoseconds) = match (time.seconds < 0, nanoseconds) {
         (true, 0) => ("-", time.seconds.unsigned_abs(), 0),
-        (true, _) => (
-            "-",
-            (time.seconds + 1).unsigned_abs(),
-            1_000_000_000 - nanoseconds,
-        ),
+        (true, _) => ("-", (time.seconds + 1).unsigned_abs(), 1_000_000_000 - nanoseconds),
         (false, _) => ("", time.seconds.unsigned_abs(), nanoseconds),
     };
     if nanoseconds == 0 {
@@ -90,10 +86,7 @@ mod tests {
             (i64::MIN, 0, "-9223372036854775808"),
             (i64::MAX, 0, "9223372036854775807"),
         ] {
-            let time = Timestamp {
-                seconds,
-                nanoseconds,
-            };
+            let time = Timestamp { seconds, nanoseconds };
             assert_eq!(decimal(time), expected);
         }
     }

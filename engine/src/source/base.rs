@@ -58,10 +58,7 @@ impl Base {
         let (name, key) = (collection.to_owned(), key.to_vec());
         let read = tokio::task::spawn_blocking(move || reader.get(&name, &key)).await;
         read.unwrap_or_else(|error| {
-            Err(BaseError {
-                collection: collection.into(),
-                source: error.into(),
-            })
+            Err(BaseError { collection: collection.into(), source: error.into() })
         })
     }
 }

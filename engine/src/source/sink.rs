@@ -83,9 +83,7 @@ pub fn change_channel(
 }
 
 fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl ChangeSink {
@@ -94,10 +92,7 @@ impl ChangeSink {
     /// # Panics
     /// Where the source did not describe it.
     pub fn collection(&self, name: &str) -> usize {
-        self.collections
-            .iter()
-            .position(|known| known == name)
-            .expect("a collection of the source")
+        self.collections.iter().position(|known| known == name).expect("a collection of the source")
     }
 
     /// Says that a key now has this entry; waits while the engine is busy.
@@ -108,12 +103,7 @@ impl ChangeSink {
         entry: Entry,
         payload: Payload,
     ) -> Result<(), SinkClosed> {
-        match self.push(Change::Put {
-            collection,
-            key,
-            entry,
-            payload,
-        }) {
+        match self.push(Change::Put { collection, key, entry, payload }) {
             Some(batch) => self.send(batch).await,
             None => Ok(()),
         }
@@ -192,11 +182,7 @@ impl ChangeSink {
         let number = batch.number;
         batch.number += 1;
         batch.bytes = 0;
-        Some((
-            std::mem::take(&mut batch.changes),
-            std::mem::take(&mut batch.held),
-            number,
-        ))
+        Some((std::mem::take(&mut batch.changes), std::mem::take(&mut batch.held), number))
     }
 
     async fn send(&self, (changes, held, number): Sent) -> Result<(), SinkClosed> {
@@ -204,12 +190,6 @@ impl ChangeSink {
         let weight = held.min(self.budget_bytes) as u32;
         let permit = Arc::clone(&self.budget).acquire_many_owned(weight).await;
         let permit = permit.map_err(|_| SinkClosed)?;
-        self.sender
-            .send(Work {
-                number,
-                changes,
-                _permit: permit,
-            })
-            .map_err(|_| SinkClosed)
+        self.sender.send(Work { number, changes, _permit: permit }).map_err(|_| SinkClosed)
     }
 }

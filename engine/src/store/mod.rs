@@ -128,10 +128,7 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// One attempt: a local disk's answer is final.
-    pub const NONE: Self = Self {
-        attempts: 1,
-        first_delay: Duration::ZERO,
-    };
+    pub const NONE: Self = Self { attempts: 1, first_delay: Duration::ZERO };
 }
 
 /// An object as a listing shows it.
@@ -295,14 +292,10 @@ impl Store {
             Durability::Volatile => &self.volatile,
         };
         let path = Path::from(name);
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let length = bytes.len() as u64;
-        let put = self
-            .repeat(|| store.put_opts(&path, bytes.clone().into(), options.clone()))
-            .await;
+        let put =
+            self.repeat(|| store.put_opts(&path, bytes.clone().into(), options.clone())).await;
         match put {
             Ok(_) => {}
             Err(object_store::Error::AlreadyExists { .. }) => {
@@ -314,9 +307,7 @@ impl Store {
             Err(error) => return Err(named(name, error)),
         }
         self.figures.written_objects.fetch_add(1, Ordering::Relaxed);
-        self.figures
-            .written_bytes
-            .fetch_add(length, Ordering::Relaxed);
+        self.figures.written_bytes.fetch_add(length, Ordering::Relaxed);
         Ok(Created::New)
     }
 
@@ -327,28 +318,19 @@ impl Store {
         bytes: Bytes,
         durability: Durability,
     ) -> Result<Created, StoreError> {
-        self.runtime
-            .block_on(self.create_async(name, bytes, durability))
+        self.runtime.block_on(self.create_async(name, bytes, durability))
     }
 
     async fn get(&self, name: &str, range: Option<GetRange>) -> Result<(Bytes, u64), StoreError> {
         let path = Path::from(name);
         let attempt = || async {
-            let options = GetOptions {
-                range: range.clone(),
-                ..GetOptions::default()
-            };
+            let options = GetOptions { range: range.clone(), ..GetOptions::default() };
             let result = self.durable.get_opts(&path, options).await?;
             let total = result.meta.size;
             Ok((result.bytes().await?, total))
         };
-        let (bytes, total) = self
-            .repeat(attempt)
-            .await
-            .map_err(|error| named(name, error))?;
-        self.figures
-            .read_bytes
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let (bytes, total) = self.repeat(attempt).await.map_err(|error| named(name, error))?;
+        self.figures.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok((bytes, total))
     }
 
@@ -362,18 +344,10 @@ impl Store {
             }
             result.bytes().await.map(Ok)
         };
-        let read = self
-            .repeat(attempt)
-            .await
-            .map_err(|error| named(name, error))?;
-        let bytes = read.map_err(|length| StoreError::TooLarge {
-            name: name.into(),
-            length,
-            limit,
-        })?;
-        self.figures
-            .read_bytes
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let read = self.repeat(attempt).await.map_err(|error| named(name, error))?;
+        let bytes =
+            read.map_err(|length| StoreError::TooLarge { name: name.into(), length, limit })?;
+        self.figures.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(bytes)
     }
 
@@ -405,35 +379,26 @@ impl Store {
 
     /// Reads the last `length` bytes of an object, or all of it; returns its whole length too.
     pub fn read_tail(&self, name: &str, length: u64) -> Result<(Bytes, u64), StoreError> {
-        self.runtime
-            .block_on(self.get(name, Some(GetRange::Suffix(length))))
+        self.runtime.block_on(self.get(name, Some(GetRange::Suffix(length))))
     }
 
     /// The length of an object.
     pub fn length(&self, name: &str) -> Result<u64, StoreError> {
         let path = Path::from(name);
-        let head = self
-            .runtime
-            .block_on(self.repeat(|| self.durable.head(&path)));
+        let head = self.runtime.block_on(self.repeat(|| self.durable.head(&path)));
         Ok(head.map_err(|error| named(name, error))?.size)
     }
 
     /// Lists all objects below a folder, sorted by name.
     pub fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
         let prefix = Path::from(folder);
-        let attempt = || {
-            self.durable
-                .list(Some(&prefix))
-                .try_collect::<Vec<object_store::ObjectMeta>>()
-        };
+        let attempt =
+            || self.durable.list(Some(&prefix)).try_collect::<Vec<object_store::ObjectMeta>>();
         let listed = self.runtime.block_on(self.repeat(attempt));
         let mut listed: Vec<_> = listed
             .map_err(|error| named(folder, error))?
             .into_iter()
-            .map(|meta| Listed {
-                name: meta.location.to_string(),
-                length: meta.size,
-            })
+            .map(|meta| Listed { name: meta.location.to_string(), length: meta.size })
             .collect();
         // Local directories list in any order, clouds by name.
         listed.sort_by(|a, b| a.name.cmp(&b.name));

@@ -17,10 +17,7 @@ pub(super) enum Folder {
 }
 
 pub(super) fn open(url: &str, folder: Folder, runtime: Handle) -> Result<Store, StoreError> {
-    let refused = |what: &str| StoreError::Url {
-        url: url.into(),
-        what: what.into(),
-    };
+    let refused = |what: &str| StoreError::Url { url: url.into(), what: what.into() };
     match url.split_once("://") {
         None if url.is_empty() => Err(refused("it is empty")),
         None => local(url.into(), url, folder, runtime),
@@ -34,10 +31,7 @@ pub(super) fn open(url: &str, folder: Folder, runtime: Handle) -> Result<Store, 
 }
 
 fn local(path: PathBuf, label: &str, folder: Folder, runtime: Handle) -> Result<Store, StoreError> {
-    let failed = |source| StoreError::Folder {
-        path: path.display().to_string(),
-        source,
-    };
+    let failed = |source| StoreError::Folder { path: path.display().to_string(), source };
     match folder {
         Folder::Made => std::fs::create_dir_all(&path).map_err(failed)?,
         Folder::Existing => {
@@ -47,10 +41,7 @@ fn local(path: PathBuf, label: &str, folder: Folder, runtime: Handle) -> Result<
     let open = |fsync| {
         LocalFileSystem::new_with_prefix(&path)
             .map(|store| Arc::new(store.with_fsync(fsync)) as Arc<dyn object_store::ObjectStore>)
-            .map_err(|source| StoreError::Failed {
-                name: path.display().to_string(),
-                source,
-            })
+            .map_err(|source| StoreError::Failed { name: path.display().to_string(), source })
     };
     Ok(Store::new(open(true)?, label, runtime).with_volatile(open(false)?))
 }

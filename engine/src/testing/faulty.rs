@@ -27,12 +27,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::NotApplied,
-        Self::AnswerLost,
-        Self::Dead,
-        Self::DeadAfter,
-    ];
+    pub const ALL: [Self; 4] = [Self::NotApplied, Self::AnswerLost, Self::Dead, Self::DeadAfter];
 }
 
 /// What was asked of a store.
@@ -83,19 +78,13 @@ enum Course {
 }
 
 fn injected() -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: "this call was told to fail".into(),
-    }
+    Error::Generic { store: "faulty", source: "this call was told to fail".into() }
 }
 
 impl FaultyStore {
     /// A store without faults so far.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self {
-            inner,
-            state: Arc::default(),
-        }
+        Self { inner, state: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,10 +94,7 @@ impl FaultyStore {
     /// Lets the `number`-th call from now on, counted from 0, fail.
     pub fn arm(&self, number: usize, fault: Fault) {
         let mut state = self.state();
-        *state = State {
-            planned: Some((number, fault)),
-            ..State::default()
-        };
+        *state = State { planned: Some((number, fault)), ..State::default() };
     }
 
     /// The call that failed, if it came so far.
@@ -124,10 +110,7 @@ impl FaultyStore {
     fn call(&self, operation: Operation, path: &str) -> Course {
         let mut state = self.state();
         let number = state.calls.len();
-        let call = Call {
-            operation,
-            path: path.into(),
-        };
+        let call = Call { operation, path: path.into() };
         state.calls.push(call.clone());
         if state.dead {
             return Course::Refused;
@@ -155,25 +138,13 @@ impl fmt::Display for FaultyStore {
 
 /// An answer that breaks off in the middle.
 async fn broken_off(result: GetResult) -> Result<GetResult> {
-    let GetResult {
-        meta,
-        range,
-        attributes,
-        extensions,
-        ..
-    } = &result;
+    let GetResult { meta, range, attributes, extensions, .. } = &result;
     let (meta, range) = (meta.clone(), range.clone());
     let (attributes, extensions) = (attributes.clone(), extensions.clone());
     let bytes = result.bytes().await?;
     let half: Bytes = bytes.slice(..bytes.len() / 2);
     let payload = GetResultPayload::Stream(stream::iter([Ok(half), Err(injected())]).boxed());
-    Ok(GetResult {
-        payload,
-        meta,
-        range,
-        attributes,
-        extensions,
-    })
+    Ok(GetResult { payload, meta, range, attributes, extensions })
 }
 
 #[async_trait::async_trait]
@@ -297,10 +268,7 @@ mod tests {
 
     #[test]
     fn one_fault_is_survived_by_repeating() {
-        let retry = RetryPolicy {
-            attempts: 3,
-            first_delay: Duration::ZERO,
-        };
+        let retry = RetryPolicy { attempts: 3, first_delay: Duration::ZERO };
         for fault in [Fault::NotApplied, Fault::AnswerLost] {
             let (faulty, store) = store(retry);
             faulty.arm(0, fault);

@@ -75,10 +75,7 @@ impl MemorySource {
             name: identity.into(),
             collections: collections.iter().map(|&name| name.into()).collect(),
         };
-        Self {
-            info,
-            state: Arc::default(),
-        }
+        Self { info, state: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -212,10 +209,7 @@ impl MemorySource {
                 rest: item.content.clone(),
                 holes: item.kind == EntryKind::File,
             };
-            Payload::Reader {
-                size: item.content.len() as u64,
-                reader: Box::new(reader),
-            }
+            Payload::Reader { size: item.content.len() as u64, reader: Box::new(reader) }
         } else {
             Payload::None
         };
@@ -230,10 +224,7 @@ impl MemorySource {
         if let (ScanMode::Incremental, Some(place)) = (scan.mode, place) {
             let state = self.state();
             let since = state.journal.iter().skip(place as usize);
-            return Ok(since
-                .filter(of_collection)
-                .map(|key| key.1.clone())
-                .collect());
+            return Ok(since.filter(of_collection).map(|key| key.1.clone()).collect());
         }
         let mut keys: BTreeSet<_> = {
             let state = self.state();
@@ -244,9 +235,7 @@ impl MemorySource {
             let (reader, name) = (Arc::clone(base.reader()), scan.collection.to_owned());
             let known = tokio::task::spawn_blocking(move || {
                 let entries = reader.entries(&name, b"");
-                entries
-                    .map(|entry| Ok(entry?.0))
-                    .collect::<Result<Vec<_>, BaseError>>()
+                entries.map(|entry| Ok(entry?.0)).collect::<Result<Vec<_>, BaseError>>()
             });
             keys.extend(known.await.expect("the reader does not panic")?);
         }
@@ -293,16 +282,8 @@ impl Source for MemorySource {
         let mut end = ScanEnd::default();
         let mut pushes = 0;
         for name in &self.info.collections {
-            let mut scan = Scan {
-                collection: name,
-                base,
-                mode,
-                changes,
-                ctx,
-                pushes,
-                found: 0,
-                failed: 0,
-            };
+            let mut scan =
+                Scan { collection: name, base, mode, changes, ctx, pushes, found: 0, failed: 0 };
             // What is touched from here on is for the next scan.
             let cursor = self.state().journal.len() as u64;
             for key in self.plan(&scan).await? {

@@ -32,24 +32,13 @@ pub struct Item {
 impl Item {
     /// A record of a source.
     pub fn document(content: impl Into<Bytes>) -> Self {
-        Self {
-            kind: EntryKind::Document,
-            metadata: Metadata::default(),
-            content: content.into(),
-        }
+        Self { kind: EntryKind::Document, metadata: Metadata::default(), content: content.into() }
     }
 
     /// A regular file.
     pub fn file(content: impl Into<Bytes>) -> Self {
-        let metadata = Metadata {
-            mode: Some(0o640),
-            ..Metadata::default()
-        };
-        Self {
-            kind: EntryKind::File,
-            metadata,
-            content: content.into(),
-        }
+        let metadata = Metadata { mode: Some(0o640), ..Metadata::default() };
+        Self { kind: EntryKind::File, metadata, content: content.into() }
     }
 
     /// Its change token: equal for equal items.
@@ -62,11 +51,7 @@ impl Item {
 
     /// The entry that a source pushes for it.
     pub fn entry(&self) -> Entry {
-        Entry {
-            version: self.version(),
-            metadata: self.metadata.clone(),
-            ..Entry::new(self.kind)
-        }
+        Entry { version: self.version(), metadata: self.metadata.clone(), ..Entry::new(self.kind) }
     }
 }
 
@@ -138,11 +123,7 @@ fn read_item(reader: &Arc<dyn ReadObject>, key: &[u8], entry: &Entry) -> Result<
             Part::Hole { length } => content.resize(content.len() + length as usize, 0),
         }
     }
-    let item = Item {
-        kind: entry.kind,
-        metadata: entry.metadata.clone(),
-        content: content.into(),
-    };
+    let item = Item { kind: entry.kind, metadata: entry.metadata.clone(), content: content.into() };
     let what = if entry.size != item.content.len() as u64 {
         "it has another size than its entry says"
     } else if !entry.version.is_empty() && entry.version != item.version() {
@@ -150,8 +131,5 @@ fn read_item(reader: &Arc<dyn ReadObject>, key: &[u8], entry: &Entry) -> Result<
     } else {
         return Ok(item);
     };
-    Err(Error::Content {
-        path: display_key(key),
-        what: what.into(),
-    })
+    Err(Error::Content { path: display_key(key), what: what.into() })
 }

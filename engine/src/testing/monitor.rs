@@ -19,11 +19,7 @@ impl CancelAfter {
     /// Sets `cancel` when `counter` has been counted `after` times.
     pub fn new(cancel: Cancel, counter: Counter, after: u64) -> Self {
         let left = AtomicU64::new(after);
-        Self {
-            cancel,
-            counter,
-            left,
-        }
+        Self { cancel, counter, left }
     }
 }
 
@@ -33,9 +29,7 @@ impl Monitor for CancelAfter {
             return;
         }
         let take = |left: u64| Some(left.saturating_sub(by));
-        let before = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        let before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         if before.is_ok_and(|left| left <= by) {
             self.cancel.cancel();
         }

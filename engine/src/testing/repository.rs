@@ -160,24 +160,18 @@ impl TempRepo {
 
     /// A context of its own, with the clock of this place.
     pub fn ctx(&self) -> RunContext {
-        RunContext {
-            clock: Arc::clone(&self.clock),
-            ..RunContext::default()
-        }
+        RunContext { clock: Arc::clone(&self.clock), ..RunContext::default() }
     }
 
     /// Makes the repository.
     pub fn create(&self) -> Arc<Repository> {
-        self.try_create(self.store())
-            .expect("the repository is made")
+        self.try_create(self.store()).expect("the repository is made")
     }
 
     /// Makes the repository through a given store.
     pub fn try_create(&self, store: Store) -> Result<Arc<Repository>, RepoError> {
-        let options = CreateOptions {
-            unlocks: vec![self.unlock.clone()],
-            ..CreateOptions::default()
-        };
+        let options =
+            CreateOptions { unlocks: vec![self.unlock.clone()], ..CreateOptions::default() };
         let client = |_| Client::open(self.state.path().into());
         Repository::create(store, &options, client, &self.ctx()).map(Arc::new)
     }
@@ -195,8 +189,7 @@ impl TempRepo {
 
     /// Takes a snapshot as a new process does, with [`small_options`].
     pub fn backup(&self, source: &dyn Source) -> BackupReport {
-        self.backup_with(source, &small_options())
-            .expect("the backup works")
+        self.backup_with(source, &small_options()).expect("the backup works")
     }
 
     /// Takes a snapshot as a new process does.
@@ -210,11 +203,7 @@ impl TempRepo {
 
     /// Checks the repository as a new process does.
     pub fn check(&self, read_data: bool) -> Result<CheckReport, Error> {
-        let options = CheckOptions {
-            read_data,
-            memory: 64 * 1024 * 1024,
-            workers: 1,
-        };
+        let options = CheckOptions { read_data, memory: 64 * 1024 * 1024, workers: 1 };
         check(&self.open(), &options, &self.ctx())
     }
 
@@ -224,11 +213,7 @@ impl TempRepo {
     /// Where anything is wrong.
     pub fn assert_sound(&self) {
         let report = self.check(true).expect("the check works");
-        assert!(
-            report.findings.is_empty(),
-            "check finds {:#?}",
-            report.findings
-        );
+        assert!(report.findings.is_empty(), "check finds {:#?}", report.findings);
     }
 
     /// All snapshots that people see, oldest first.
@@ -272,8 +257,6 @@ impl TempRepo {
     pub fn delete(&self, name: &str) {
         let path = name.into();
         let delete = self.raw.delete(&path);
-        runtime()
-            .block_on(delete)
-            .expect("the object can be deleted");
+        runtime().block_on(delete).expect("the object can be deleted");
     }
 }

@@ -56,10 +56,7 @@ fn incremental(repo: &TempRepo, fixture: &dyn SourceFixture) -> BackupReport {
 }
 
 fn full(repo: &TempRepo, fixture: &dyn SourceFixture) -> BackupReport {
-    let options = BackupOptions {
-        mode: ScanMode::Full,
-        ..small_options()
-    };
+    let options = BackupOptions { mode: ScanMode::Full, ..small_options() };
     let report = repo.backup_with(&*fixture.open(), &options);
     report.expect("the full backup works")
 }
@@ -83,19 +80,12 @@ pub fn identity_stays(fixture: &dyn SourceFixture) {
     let first = fixture.open().describe();
     fixture.mutate(1);
     let second = fixture.open().describe();
-    assert_eq!(
-        first, second,
-        "the source describes itself differently later"
-    );
+    assert_eq!(first, second, "the source describes itself differently later");
     assert!(!first.collections.is_empty(), "it has no collections");
     let mut names = first.collections.clone();
     names.sort();
     names.dedup();
-    assert_eq!(
-        names.len(),
-        first.collections.len(),
-        "two collections have one name"
-    );
+    assert_eq!(names.len(), first.collections.len(), "two collections have one name");
 }
 
 /// Scans of one state lead to equal trees, whatever the base; deletions are said.
@@ -110,10 +100,7 @@ pub fn full_and_incremental_scans_agree(fixture: &dyn SourceFixture) {
         let after = roots(&report);
         assert_ne!(after, before, "step {step} changed nothing");
         let figures = report.statistics;
-        assert!(
-            figures.new > 0 && figures.changed > 0,
-            "step {step}: {figures:?}"
-        );
+        assert!(figures.new > 0 && figures.changed > 0, "step {step}: {figures:?}");
         assert!(
             figures.deleted > 0,
             "step {step}: an incremental scan says no deletion: {figures:?}"
@@ -135,11 +122,7 @@ pub fn full_and_incremental_scans_agree(fixture: &dyn SourceFixture) {
     // A full scan must find deletions too, although nothing tells it of them.
     fixture.mutate(4);
     let found = full(&repo, fixture);
-    assert!(
-        found.statistics.deleted > 0,
-        "a full scan says no deletion: {:?}",
-        found.statistics
-    );
+    assert!(found.statistics.deleted > 0, "a full scan says no deletion: {:?}", found.statistics);
     assert_eq!(
         roots(&found),
         roots(&without_base(&repo, fixture)),
@@ -162,11 +145,7 @@ pub fn quiet_scans_change_nothing(fixture: &dyn SourceFixture) {
         incremental(&repo, fixture),
     ] {
         let figures = report.statistics;
-        assert_eq!(
-            (figures.new, figures.changed, figures.deleted),
-            (0, 0, 0),
-            "{figures:?}"
-        );
+        assert_eq!((figures.new, figures.changed, figures.deleted), (0, 0, 0), "{figures:?}");
         assert_eq!(roots(&report), roots(&first));
     }
 }
@@ -181,10 +160,7 @@ pub fn one_bad_object_is_not_the_end(fixture: &dyn SourceFixture) {
         return;
     }
     let report = full(&repo, fixture);
-    assert!(
-        !report.problems.is_empty(),
-        "an unreadable object is no problem"
-    );
+    assert!(!report.problems.is_empty(), "an unreadable object is no problem");
     assert_eq!(report.status, SnapshotStatus::Partial);
     assert_eq!(
         roots(&report),
@@ -198,10 +174,7 @@ pub fn one_bad_object_is_not_the_end(fixture: &dyn SourceFixture) {
         roots.map(|root| root.entries).sum()
     };
     assert!(!fresh.problems.is_empty());
-    assert!(
-        entries(&fresh) < entries(&first),
-        "an unreadable object is stored"
-    );
+    assert!(entries(&fresh) < entries(&first), "an unreadable object is stored");
     assert!(entries(&fresh) > 0, "one bad object was the end");
     fixture.mutate(1);
     incremental(&repo, fixture);
@@ -223,16 +196,10 @@ pub fn a_cancelled_scan_is_continued(fixture: &dyn SourceFixture) {
         fixture.mutate(step);
         for after in [1, 2, 5] {
             let mut ctx = repo.ctx();
-            ctx.monitor = Arc::new(CancelAfter::new(
-                ctx.cancel.clone(),
-                Counter::EntriesSeen,
-                after,
-            ));
+            ctx.monitor =
+                Arc::new(CancelAfter::new(ctx.cancel.clone(), Counter::EntriesSeen, after));
             let done = cancelled(&repo, fixture, &ctx);
-            assert!(
-                done,
-                "step {step}: a scan that is cancelled after {after} entries"
-            );
+            assert!(done, "step {step}: a scan that is cancelled after {after} entries");
         }
         let report = incremental(&repo, fixture);
         assert_eq!(

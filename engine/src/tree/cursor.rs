@@ -27,11 +27,7 @@ pub(super) struct Frame {
 impl Cursor {
     /// Starts before the nodes of `level`, which is at most the root's.
     pub(super) fn new(root: Root, level: u8) -> Self {
-        Self {
-            root,
-            level,
-            frames: Vec::new(),
-        }
+        Self { root, level, frames: Vec::new() }
     }
 
     /// Goes on to the node that `key` is in or would be in: the last that begins at or below it, else the first.
@@ -62,12 +58,7 @@ impl Cursor {
 
     fn push(&mut self, reader: &dyn ReadObject, expected: Expected) -> Result<(), TreeError> {
         let (node, bytes) = expected.load(reader)?;
-        self.frames.push(Frame {
-            expected,
-            node,
-            bytes,
-            place: 0,
-        });
+        self.frames.push(Frame { expected, node, bytes, place: 0 });
         Ok(())
     }
 

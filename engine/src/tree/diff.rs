@@ -24,10 +24,7 @@ pub struct Difference {
 ///
 /// Equal subtrees are skipped unread, so it takes as long as there are differences.
 pub fn diff(old: &Tree, new: &Tree) -> Diff {
-    Diff {
-        old: Side::new(old),
-        new: Side::new(new),
-    }
+    Diff { old: Side::new(old), new: Side::new(new) }
 }
 
 /// Differences ascending by key; made by [`diff`].
@@ -155,10 +152,7 @@ impl Ahead {
 impl Side {
     fn new(tree: &Tree) -> Self {
         let root = tree.root.map(|root| Ahead::Subtree(Expected::root(root)));
-        Self {
-            reader: tree.reader.clone(),
-            ahead: root.into_iter().collect(),
-        }
+        Self { reader: tree.reader.clone(), ahead: root.into_iter().collect() }
     }
 
     /// Takes an entry, or puts what is in a subtree in its place.
@@ -181,7 +175,6 @@ impl Side {
     }
 
     fn value(&self, item: Option<&Item>) -> Result<Option<Bytes>, TreeError> {
-        item.map(|item| value(&*self.reader, &item.payload))
-            .transpose()
+        item.map(|item| value(&*self.reader, &item.payload)).transpose()
     }
 }

@@ -40,15 +40,7 @@ pub fn edit(
     edits: &mut dyn Iterator<Item = Result<Edit, TreeError>>,
     writer: &mut dyn WriteObject,
 ) -> Result<Option<Root>, TreeError> {
-    let mut editor = Editor {
-        stage: Stage {
-            params,
-            reader,
-            writer,
-        },
-        root,
-        levels: Vec::new(),
-    };
+    let mut editor = Editor { stage: Stage { params, reader, writer }, root, levels: Vec::new() };
     let mut last: Option<Bytes> = None;
     for edit in edits {
         let Edit { key, value } = edit?;
@@ -162,11 +154,7 @@ fn child_root(level: u8, payload: &Payload) -> Option<Root> {
         return None;
     };
     let level = level.checked_sub(1)?;
-    Some(Root {
-        node,
-        level,
-        entries,
-    })
+    Some(Root { node, level, entries })
 }
 
 /// Where an item comes from.
@@ -227,20 +215,14 @@ impl Level {
             return Ok(opened);
         };
         if level >= LEVEL_LIMIT {
-            return Err(TreeError::corrupt(
-                root.node,
-                "its tree has too many levels",
-            ));
+            return Err(TreeError::corrupt(root.node, "its tree has too many levels"));
         }
         if level <= root.level {
             opened.old = Some(Cursor::new(root, level));
             opened.running = false;
         } else if level - 1 == root.level {
             let (node, _) = Expected::root(root).load(stage.reader)?;
-            let payload = Payload::Child {
-                id: root.node,
-                entries: root.entries,
-            };
+            let payload = Payload::Child { id: root.node, entries: root.entries };
             let first = node.items.into_iter().next();
             let item = first.map(|Item { key, .. }| Item { key, payload });
             opened.rest = Vec::from_iter(item).into_iter().peekable();
@@ -300,10 +282,7 @@ impl Level {
         };
         let frame = cursor.seek(stage.reader, key)?;
         if let Some(item) = frame.node.items.first() {
-            let payload = Payload::Child {
-                id: frame.expected.id,
-                entries: frame.expected.entries,
-            };
+            let payload = Payload::Child { id: frame.expected.id, entries: frame.expected.entries };
             self.replaced.push_back((item.key.clone(), payload));
         }
         self.rest = frame.node.items.clone().into_iter().peekable();

@@ -219,20 +219,13 @@ fn children(level: u8, children: Vec<(ObjectId, u64)>) -> impl Iterator<Item = E
     children
         .into_iter()
         .rev()
-        .map(move |(id, length)| Expected {
-            id,
-            known: Some((below, length)),
-        })
+        .map(move |(id, length)| Expected { id, known: Some((below, length)) })
 }
 
 /// The parts of a content, in order; reads as it goes. Contents without parts give none.
 pub fn parts(reader: Arc<dyn ReadObject>, content: &Content) -> Parts {
-    let mut parts = Parts {
-        reader,
-        open: Vec::new(),
-        ready: Vec::new().into_iter(),
-        missing: None,
-    };
+    let mut parts =
+        Parts { reader, open: Vec::new(), ready: Vec::new().into_iter(), missing: None };
     match content {
         Content::None | Content::Inline(_) => {}
         Content::Parts(few) => parts.ready = few.clone().into_iter(),
@@ -275,10 +268,9 @@ impl Parts {
             };
             match expected.load(&*self.reader)? {
                 ListNode::Parts(parts) => self.ready = parts.into_iter(),
-                ListNode::Children {
-                    level,
-                    children: below,
-                } => self.open.extend(children(level, below)),
+                ListNode::Children { level, children: below } => {
+                    self.open.extend(children(level, below))
+                }
             }
         }
         match self.missing {
@@ -330,10 +322,7 @@ pub fn list_nodes(
                     visit(ListVisit::Part(part))?;
                 }
             }
-            ListNode::Children {
-                level,
-                children: below,
-            } => open.extend(children(level, below)),
+            ListNode::Children { level, children: below } => open.extend(children(level, below)),
         }
     }
     Ok(())

@@ -191,13 +191,7 @@ struct Expected {
 
 impl Expected {
     fn root(root: Root) -> Self {
-        Self {
-            id: root.node,
-            level: root.level,
-            entries: root.entries,
-            first: None,
-            end: None,
-        }
+        Self { id: root.node, level: root.level, entries: root.entries, first: None, end: None }
     }
 
     /// What `node` says of its child at `place`, where all keys of `node` are below `end`; `None` if it has no such child.
@@ -219,10 +213,8 @@ impl Expected {
     /// Reads the node and holds it against what is expected; so levels descend one by one, and nothing loops.
     fn load(&self, reader: &dyn ReadObject) -> Result<(Node, Bytes), TreeError> {
         let bytes = read(reader, self.id)?;
-        let node = decode_node(&bytes).map_err(|source| TreeError::Corrupt {
-            id: self.id,
-            source,
-        })?;
+        let node =
+            decode_node(&bytes).map_err(|source| TreeError::Corrupt { id: self.id, source })?;
         let first = node.items.first().map(|item| &item.key);
         let last = node.items.last().map(|item| &item.key);
         let wrong = if node.level != self.level {
@@ -256,10 +248,7 @@ fn value(reader: &dyn ReadObject, payload: &Payload) -> Result<Bytes, TreeError>
     };
     let bytes = read(reader, id)?;
     if bytes.len() as u64 != length {
-        return Err(TreeError::corrupt(
-            id,
-            format!("a value of {length} bytes is expected"),
-        ));
+        return Err(TreeError::corrupt(id, format!("a value of {length} bytes is expected")));
     }
     Ok(bytes)
 }

@@ -17,10 +17,8 @@ pub(super) struct BaseCursor {
 
 impl BaseCursor {
     pub(super) fn start(base: Option<Arc<dyn ReadBase>>) -> Result<Self, BaseError> {
-        let mut cursor = Self {
-            entries: base.map(|base| base.entries(COLLECTION, b"")),
-            next: None,
-        };
+        let mut cursor =
+            Self { entries: base.map(|base| base.entries(COLLECTION, b"")), next: None };
         cursor.step()?;
         Ok(cursor)
     }
@@ -63,9 +61,7 @@ impl BaseCursor {
         while let Some((next, _)) = &self.next {
             // The key of the whole source is empty here: everything is below it.
             let below = key.is_empty()
-                || next
-                    .strip_prefix(key)
-                    .is_some_and(|rest| rest.first() == Some(&0));
+                || next.strip_prefix(key).is_some_and(|rest| rest.first() == Some(&0));
             if !below {
                 break;
             }

@@ -59,11 +59,7 @@ impl FileReader {
     }
 
     fn open_file(&mut self) -> Result<OwnedFd, Errno> {
-        let name_at = self
-            .key
-            .iter()
-            .rposition(|byte| *byte == 0)
-            .map_or(0, |zero| zero + 1);
+        let name_at = self.key.iter().rposition(|byte| *byte == 0).map_or(0, |zero| zero + 1);
         let (above, name) = self.key.split_at(name_at);
         let directory = match self.directory.take() {
             Some(directory) => directory,
@@ -78,8 +74,7 @@ impl FileReader {
     }
 
     fn problem(&self, error: Errno) -> Problem {
-        self.origin
-            .problem(&self.key, error, "cannot be opened", self.is_known)
+        self.origin.problem(&self.key, error, "cannot be opened", self.is_known)
     }
 
     fn replaced(&self) -> Problem {
@@ -155,15 +150,10 @@ impl ContentReader for FileReader {
                 message: "changed while it was read".into(),
                 stale: false,
             },
-            Some(error) => self
-                .origin
-                .problem(&self.key, error, ATTRIBUTES_FAILED, false),
+            Some(error) => self.origin.problem(&self.key, error, ATTRIBUTES_FAILED, false),
             None => return Finished::default(),
         };
-        Finished {
-            problem: Some(problem),
-            version: Some(Bytes::new()),
-        }
+        Finished { problem: Some(problem), version: Some(Bytes::new()) }
     }
 
     fn path(&self) -> String {
@@ -281,10 +271,7 @@ mod tests {
             (-5, 0, None),
             (2_000, 0, None),
         ] {
-            let changed = Timestamp {
-                seconds,
-                nanoseconds,
-            };
+            let changed = Timestamp { seconds, nanoseconds };
             let expected = wait.map(Duration::from_millis);
             assert_eq!(until_next_tick(now, changed), expected, "{changed:?}");
         }

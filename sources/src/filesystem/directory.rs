@@ -134,8 +134,7 @@ impl Names {
 
     fn sort(&mut self) {
         let bytes = &self.bytes;
-        self.places
-            .sort_unstable_by(|a, b| bytes[a.0..a.1].cmp(&bytes[b.0..b.1]));
+        self.places.sort_unstable_by(|a, b| bytes[a.0..a.1].cmp(&bytes[b.0..b.1]));
     }
 
     /// The next name that has not been visited.

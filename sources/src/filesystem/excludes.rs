@@ -23,9 +23,7 @@ impl Excludes {
                 what: format!("the exclude file `{what}` is not UTF-8"),
             })?;
             for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-                add(&mut builder, line, || {
-                    format!("line {} of `{what}`", number + 1)
-                })?;
+                add(&mut builder, line, || format!("line {} of `{what}`", number + 1))?;
             }
         }
         for pattern in patterns {
@@ -44,9 +42,7 @@ impl Excludes {
 
     /// Tells whether a path or one of the directories above it is left out.
     pub(super) fn exclude_below(&self, path: &Path, is_directory: bool) -> bool {
-        self.0
-            .matched_path_or_any_parents(path, is_directory)
-            .is_ignore()
+        self.0.matched_path_or_any_parents(path, is_directory).is_ignore()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -73,17 +69,8 @@ mod tests {
 
     #[test]
     fn patterns_are_those_of_gitignore() {
-        let patterns = [
-            "*.tmp",
-            "!keep.tmp",
-            "/top",
-            "build/",
-            "a/b",
-            "**/deep/x",
-            "# note",
-            "",
-            r"\#odd",
-        ];
+        let patterns =
+            ["*.tmp", "!keep.tmp", "/top", "build/", "a/b", "**/deep/x", "# note", "", r"\#odd"];
         let excludes = Excludes::read(&[], &patterns.map(String::from)).unwrap();
         for (path, is_directory, expected) in [
             ("x.tmp", false, true),
@@ -100,11 +87,7 @@ mod tests {
             ("#odd", false, true),
             ("note", false, false),
         ] {
-            assert_eq!(
-                excludes.exclude(Path::new(path), is_directory),
-                expected,
-                "{path}"
-            );
+            assert_eq!(excludes.exclude(Path::new(path), is_directory), expected, "{path}");
         }
         assert!(excludes.exclude_below(Path::new("build/x/y"), false));
         assert!(!excludes.exclude_below(Path::new("d/keep.tmp"), false));

@@ -56,9 +56,7 @@ impl Facts {
         let mut token = Writer::new();
         for time in [self.modified, self.changed] {
             let zigzag = (time.seconds << 1) ^ (time.seconds >> 63);
-            token
-                .varint(zigzag as u64)
-                .varint(u64::from(time.nanoseconds));
+            token.varint(zigzag as u64).varint(u64::from(time.nanoseconds));
         }
         token.varint(self.inode);
         // The size of a directory says nothing that its times do not.
@@ -82,20 +80,14 @@ impl Facts {
             _ => {}
         }
         if self.links > 1 && kind != EntryKind::Directory {
-            metadata.link_group = Some(LinkGroup {
-                device: self.device,
-                inode: self.inode,
-            });
+            metadata.link_group = Some(LinkGroup { device: self.device, inode: self.inode });
         }
         entry
     }
 }
 
 impl From<&Stat> for Facts {
-    #[expect(
-        clippy::unnecessary_cast,
-        reason = "the types differ from machine to machine"
-    )]
+    #[expect(clippy::unnecessary_cast, reason = "the types differ from machine to machine")]
     fn from(stat: &Stat) -> Self {
         Self {
             kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
@@ -155,10 +147,7 @@ pub(super) type Attributes = (Vec<(Bytes, Bytes)>, Option<Errno>);
 
 /// Reads the extended attributes of an open file or directory.
 pub(super) fn attributes_of(open: BorrowedFd<'_>) -> Attributes {
-    attributes(
-        |buffer| flistxattr(open, buffer),
-        |name, buffer| fgetxattr(open, name, buffer),
-    )
+    attributes(|buffer| flistxattr(open, buffer), |name, buffer| fgetxattr(open, name, buffer))
 }
 
 /// Where the kernel shows the files that the process has open.
@@ -185,10 +174,7 @@ fn attributes(
         Err(error) => return (Vec::new(), trouble(error)),
     };
     let (mut found, mut failed) = (Vec::new(), None);
-    for name in names
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-    {
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         match read_growing(|buffer| get(name, buffer)) {
             Ok(value) => found.push((Bytes::copy_from_slice(name), Bytes::from(value))),
             Err(error) => failed = trouble(error).or(failed),

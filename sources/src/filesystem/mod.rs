@@ -87,21 +87,12 @@ impl FilesSource {
     ///
     /// # Errors
     /// Where a path or list cannot be read, a listed path is outside of `paths`, or a pattern makes no sense.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers have no further use for them"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "callers have no further use for them")]
     pub fn open(paths: Vec<PathBuf>, options: FilesOptions) -> Result<Self, SourceError> {
         let excludes = Excludes::read(&options.exclude_files, &options.excludes)?;
         let scope = Scope::resolve(&paths, &options.files_from)?;
-        let setup = Setup {
-            scope,
-            excludes,
-            one_file_system: options.one_file_system,
-        };
-        Ok(Self {
-            setup: Arc::new(setup),
-        })
+        let setup = Setup { scope, excludes, one_file_system: options.one_file_system };
+        Ok(Self { setup: Arc::new(setup) })
     }
 }
 
@@ -146,12 +137,9 @@ async fn forward(batch: Batch, changes: &ChangeSink) -> Result<(), SinkClosed> {
     }
     for change in batch.changes {
         match change {
-            Put {
-                collection,
-                key,
-                entry,
-                payload,
-            } => changes.put(collection, key, entry, payload).await?,
+            Put { collection, key, entry, payload } => {
+                changes.put(collection, key, entry, payload).await?
+            }
             Delete { collection, key } => changes.delete(collection, key).await?,
         }
     }
@@ -168,12 +156,7 @@ fn end(found: u64, problems: u64) -> ScanEnd {
         collections: vec![CollectionEnd {
             name: COLLECTION.into(),
             cursor: None,
-            completeness: Completeness {
-                state,
-                expected: None,
-                found,
-                detail,
-            },
+            completeness: Completeness { state, expected: None, found, detail },
         }],
         requests: 0,
     }

@@ -34,30 +34,18 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn new(sender: mpsc::Sender<Batch>) -> Self {
-        Self {
-            sender,
-            batch: Batch::default(),
-            found: 0,
-            problems: 0,
-        }
+        Self { sender, batch: Batch::default(), found: 0, problems: 0 }
     }
 
     pub(super) fn put(&mut self, key: Bytes, entry: Entry, payload: Payload) {
         self.found += 1;
         self.batch.key_bytes += key.len();
-        self.batch.changes.push(Change::Put {
-            collection: 0,
-            key,
-            entry,
-            payload,
-        });
+        self.batch.changes.push(Change::Put { collection: 0, key, entry, payload });
     }
 
     pub(super) fn delete(&mut self, key: Bytes) {
         self.batch.key_bytes += key.len();
-        self.batch
-            .changes
-            .push(Change::Delete { collection: 0, key });
+        self.batch.changes.push(Change::Delete { collection: 0, key });
     }
 
     pub(super) fn unchanged(&mut self) {

@@ -16,10 +16,7 @@ impl Owners {
     /// Reads the system's files; where there are none there are no names.
     pub(super) fn read() -> Self {
         let read = |path| parse(&std::fs::read(Path::new(path)).unwrap_or_default());
-        Self {
-            users: read("/etc/passwd"),
-            groups: read("/etc/group"),
-        }
+        Self { users: read("/etc/passwd"), groups: read("/etc/group") }
     }
 
     pub(super) fn user(&self, uid: u32) -> Option<Bytes> {
@@ -40,13 +37,9 @@ fn parse(file: &[u8]) -> HashMap<u32, Bytes> {
         else {
             continue;
         };
-        let number = std::str::from_utf8(number)
-            .ok()
-            .and_then(|n| n.parse().ok());
+        let number = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
         if let (Some(number), false) = (number, name.is_empty()) {
-            names
-                .entry(number)
-                .or_insert_with(|| Bytes::copy_from_slice(name));
+            names.entry(number).or_insert_with(|| Bytes::copy_from_slice(name));
         }
     }
     names

@@ -97,10 +97,7 @@ impl Scope {
         let (top, keeps_top) = match roots.as_slice() {
             [] if lists.is_empty() => return Err(invalid("no path to back up was given")),
             [one] if one.is_directory => (one.real.clone(), true),
-            [one] => (
-                one.real.parent().unwrap_or(Path::new("/")).to_owned(),
-                false,
-            ),
+            [one] => (one.real.parent().unwrap_or(Path::new("/")).to_owned(), false),
             _ => (PathBuf::from("/"), false),
         };
         let mut selection = Selection::default();
@@ -121,22 +118,14 @@ impl Scope {
             }
         }
         let names = names_of(&roots, lists);
-        Ok(Self {
-            top,
-            keeps_top,
-            selection,
-            identity: names.join("\n"),
-            name: names.join(", "),
-        })
+        Ok(Self { top, keeps_top, selection, identity: names.join("\n"), name: names.join(", ") })
     }
 }
 
 /// The roots name a source. Where there are none its lists do, and not what they hold: that changes from day to day.
 fn names_of(roots: &[Root], lists: &[FileList]) -> Vec<String> {
-    let mut names: Vec<String> = roots
-        .iter()
-        .map(|root| display(root.given.as_os_str().as_bytes()))
-        .collect();
+    let mut names: Vec<String> =
+        roots.iter().map(|root| display(root.given.as_os_str().as_bytes())).collect();
     if names.is_empty() {
         names.extend(lists.iter().map(|list| {
             let path = std::path::absolute(list.place()).unwrap_or_else(|_| list.path.clone());
@@ -163,11 +152,7 @@ impl Root {
         let given = std::path::absolute(path)?;
         let climbs = given.components().any(|part| part == Component::ParentDir);
         Ok(Self {
-            given: if climbs {
-                real.clone()
-            } else {
-                given.components().collect()
-            },
+            given: if climbs { real.clone() } else { given.components().collect() },
             real,
             is_directory,
         })
@@ -185,11 +170,7 @@ fn real_place(path: &Path) -> io::Result<PathBuf> {
 
 impl FileList {
     fn place(&self) -> &Path {
-        if self.path == Path::new("-") {
-            Path::new("/dev/stdin")
-        } else {
-            &self.path
-        }
+        if self.path == Path::new("-") { Path::new("/dev/stdin") } else { &self.path }
     }
 }
 
@@ -202,10 +183,7 @@ fn listed(lists: &[FileList]) -> Result<Vec<PathBuf>, SourceError> {
             Separator::Newline => b'\n',
             Separator::Nul => 0,
         };
-        for line in bytes
-            .split(|byte| *byte == separator)
-            .filter(|line| !line.is_empty())
-        {
+        for line in bytes.split(|byte| *byte == separator).filter(|line| !line.is_empty()) {
             if line.contains(&0) {
                 let path = display(list.path.as_os_str().as_bytes());
                 return Err(invalid(format!(
@@ -231,10 +209,7 @@ fn listed(lists: &[FileList]) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 fn unreadable(path: &Path, error: io::Error) -> SourceError {
-    SourceError::Unreadable {
-        what: display(path.as_os_str().as_bytes()),
-        source: error.into(),
-    }
+    SourceError::Unreadable { what: display(path.as_os_str().as_bytes()), source: error.into() }
 }
 
 fn invalid(what: impl Into<String>) -> SourceError {
@@ -291,12 +266,7 @@ mod tests {
         assert_eq!(linked.top, real.join("a"));
         assert_eq!(linked.identity, real.join("link").display().to_string());
         let dangling = Scope::resolve(&[real.join("link/../dangling")], &[]).unwrap();
-        assert!(
-            dangling
-                .selection
-                .children
-                .contains_key(b"dangling".as_slice())
-        );
+        assert!(dangling.selection.children.contains_key(b"dangling".as_slice()));
     }
 
     #[test]
@@ -306,18 +276,11 @@ mod tests {
         let inside = real.join("in\nside");
         let mut text = inside.as_os_str().as_bytes().to_vec();
         text.push(0);
-        let scope = Scope::resolve(
-            std::slice::from_ref(&real),
-            &[list(&real, &text, Separator::Nul)],
-        )
-        .unwrap();
+        let scope =
+            Scope::resolve(std::slice::from_ref(&real), &[list(&real, &text, Separator::Nul)])
+                .unwrap();
         assert_eq!(scope.selection.named, Named::No);
-        assert!(
-            scope
-                .selection
-                .children
-                .contains_key(b"in\nside".as_slice())
-        );
+        assert!(scope.selection.children.contains_key(b"in\nside".as_slice()));
 
         assert!(Scope::resolve(&[], &[list(&real, &text, Separator::Newline)]).is_err());
         assert!(Scope::resolve(&[], &[list(&real, b"\n\n", Separator::Newline)]).is_err());

@@ -38,10 +38,7 @@ impl StdinSource {
                 what: format!("`{name}` cannot be the name of the standard input"),
             });
         }
-        Ok(Self {
-            name: parts.join("/"),
-            stream: Mutex::new(Some(Box::new(stream))),
-        })
+        Ok(Self { name: parts.join("/"), stream: Mutex::new(Some(Box::new(stream))) })
     }
 }
 
@@ -63,11 +60,7 @@ impl Source for StdinSource {
         changes: &ChangeSink,
         _: &RunContext,
     ) -> Result<ScanEnd, SourceError> {
-        let stream = self
-            .stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stream = stream.ok_or_else(|| SourceError::Invalid {
             what: "the standard input can be read only once".into(),
         })?;
@@ -80,13 +73,8 @@ impl Source for StdinSource {
         let mut entry = Entry::new(EntryKind::File);
         // What comes through a pipe is often a dump of a database: a restore shows it to its owner only.
         entry.metadata.mode = Some(0o600);
-        let reader = Box::new(StreamReader {
-            stream,
-            name: self.name.clone(),
-        });
-        changes
-            .put(0, key, entry, Payload::Reader { size: 0, reader })
-            .await?;
+        let reader = Box::new(StreamReader { stream, name: self.name.clone() });
+        changes.put(0, key, entry, Payload::Reader { size: 0, reader }).await?;
         Ok(super::end(1, 0))
     }
 }
@@ -99,10 +87,7 @@ async fn keys_of(base: &Base) -> Result<Vec<Bytes>, SourceError> {
         entries.map(|entry| Ok(entry?.0)).collect()
     });
     keys.await.unwrap_or_else(|error| {
-        Err(SourceError::Unreadable {
-            what: "the last snapshot".into(),
-            source: error.into(),
-        })
+        Err(SourceError::Unreadable { what: "the last snapshot".into(), source: error.into() })
     })
 }
 

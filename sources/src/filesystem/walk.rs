@@ -58,11 +58,7 @@ pub(super) fn run(
     };
     let top = Arc::new(Directory::open_top(&scope.top, access).map_err(unreadable)?);
     let facts = Facts::of(top.as_fd()).map_err(unreadable)?;
-    let names = if whole {
-        top.names().map_err(unreadable)?
-    } else {
-        names_of(&scope.selection)
-    };
+    let names = if whole { top.names().map_err(unreadable)? } else { names_of(&scope.selection) };
     let origin = Arc::new(Origin {
         top: Arc::clone(&top),
         path,
@@ -110,9 +106,7 @@ pub(super) fn run(
 /// A quarter of the open files that the process may have: others need some too.
 fn open_limit() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(limit / 4)
-        .unwrap_or(usize::MAX)
-        .clamp(16, 4096)
+    usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(16, 4096)
 }
 
 fn names_of(selection: &Selection) -> Names {
@@ -179,10 +173,7 @@ impl<'a> Walk<'a> {
         }
         self.base.finish(&mut self.out)?;
         self.out.flush()?;
-        Ok(Walked {
-            found: self.out.found,
-            problems: self.out.problems,
-        })
+        Ok(Walked { found: self.out.found, problems: self.out.problems })
     }
 
     /// Takes the next name of the deepest directory into the key.
@@ -196,9 +187,7 @@ impl<'a> Walk<'a> {
         }
         let name_at = self.key.len();
         self.key.extend_from_slice(name);
-        let selection = frame
-            .selection
-            .and_then(|selection| selection.children.get(name));
+        let selection = frame.selection.and_then(|selection| selection.children.get(name));
         let named = selection.map_or(Named::No, |selection| selection.named);
         Some(Place {
             directory,
@@ -226,11 +215,7 @@ impl<'a> Walk<'a> {
         }
         let Some(kind) = facts.kind else {
             let stale = self.keep()?;
-            self.report(
-                ProblemKind::Unsupported,
-                "is of an unknown kind".into(),
-                stale,
-            );
+            self.report(ProblemKind::Unsupported, "is of an unknown kind".into(), stale);
             return Ok(());
         };
         if kind == EntryKind::Directory {
@@ -261,10 +246,7 @@ impl<'a> Walk<'a> {
         if kind == EntryKind::File && facts.size > 0 {
             // The reader adds the attributes when it has the file open.
             let reader = FileReader::new(&self.origin, directory, key.clone(), known.is_some());
-            let payload = Payload::Reader {
-                size: facts.size,
-                reader: Box::new(reader),
-            };
+            let payload = Payload::Reader { size: facts.size, reader: Box::new(reader) };
             self.out.put(key, entry, payload);
             return Ok(());
         }
@@ -327,16 +309,10 @@ impl<'a> Walk<'a> {
         };
         if stays_out(&seen) {
             let name = &self.key[name_at..].to_vec();
-            self.settle(&seen, EntryKind::Directory, || {
-                attributes_at(&place.directory, name)
-            })?;
+            self.settle(&seen, EntryKind::Directory, || attributes_at(&place.directory, name))?;
             return Ok(());
         }
-        let access = if place.whole {
-            Access::List
-        } else {
-            Access::Pass
-        };
+        let access = if place.whole { Access::List } else { Access::Pass };
         let opened = place
             .directory
             .open_in(&self.key[name_at..], access)
@@ -369,11 +345,7 @@ impl<'a> Walk<'a> {
         self.stack.push(Frame {
             directory: Some(directory),
             identity: facts.identity(),
-            device: if place.named == Named::No {
-                place.device
-            } else {
-                facts.device
-            },
+            device: if place.named == Named::No { place.device } else { facts.device },
             key_length: self.key.len(),
             names,
             selection: place.selection,
@@ -392,9 +364,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), SourceError> {
         self.refuse_root(place, error)?;
         let name = &self.key[place.name_at..].to_vec();
-        self.settle(facts, EntryKind::Directory, || {
-            attributes_at(&place.directory, name)
-        })?;
+        self.settle(facts, EntryKind::Directory, || attributes_at(&place.directory, name))?;
         let stale = self.base.keep_below(&self.key)? > 0;
         let what = "the directory cannot be read";
         let problem = self.origin.problem(&self.key, error, what, stale);
@@ -408,11 +378,7 @@ impl<'a> Walk<'a> {
         let is_gone = matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP);
         // What is gone is deleted when the walk comes to the next key.
         let stale = !is_gone && self.keep()?;
-        let what = if is_gone {
-            "has vanished"
-        } else {
-            "cannot be read"
-        };
+        let what = if is_gone { "has vanished" } else { "cannot be read" };
         let problem = self.origin.problem(&self.key, error, what, stale);
         self.out.problem(problem);
         Ok(())
@@ -437,12 +403,7 @@ impl<'a> Walk<'a> {
 
     fn report(&mut self, kind: ProblemKind, message: String, stale: bool) {
         let path = self.origin.name(&self.key);
-        self.out.problem(Problem {
-            path,
-            kind,
-            message,
-            stale,
-        });
+        self.out.problem(Problem { path, kind, message, stale });
     }
 
     /// Excludes hold within what is stored, and for what lists name; what the source itself names is always meant.

@@ -58,12 +58,7 @@ fn each_kind_of_change_is_found_and_nothing_else() {
             &["a"],
             &[],
         ),
-        (
-            "delete",
-            |f| fs::remove_file(f.at("a")).unwrap(),
-            &["."],
-            &["a"],
-        ),
+        ("delete", |f| fs::remove_file(f.at("a")).unwrap(), &["."], &["a"]),
         (
             "delete a directory",
             |f| fs::remove_dir_all(f.at("d")).unwrap(),
@@ -140,26 +135,16 @@ fn an_unreadable_directory_is_a_problem_and_keeps_its_last_state() {
     let folder = sample();
     let first = folder.scan();
     fs::set_permissions(folder.at("d"), Permissions::from_mode(0o000)).unwrap();
-    let second = scan(
-        &folder.source(),
-        Some(&first.snapshot),
-        ScanMode::Incremental,
-    );
+    let second = scan(&folder.source(), Some(&first.snapshot), ScanMode::Incremental);
     fs::set_permissions(folder.at("d"), Permissions::from_mode(0o755)).unwrap();
     assert_eq!(paths(&second.put), ["d"]);
     assert!(second.deleted.is_empty());
     let [problem] = second.problems.as_slice() else {
         panic!("{:?}", second.problems);
     };
-    assert_eq!(
-        (problem.kind, problem.stale),
-        (ProblemKind::NotPermitted, true)
-    );
+    assert_eq!((problem.kind, problem.stale), (ProblemKind::NotPermitted, true));
     assert!(problem.path.ends_with("/d"));
-    assert_eq!(
-        second.end.collections[0].completeness.state,
-        CompletenessState::Partial
-    );
+    assert_eq!(second.end.collections[0].completeness.state, CompletenessState::Partial);
 }
 
 #[test]
@@ -173,16 +158,8 @@ fn an_unreadable_file_is_a_problem_and_keeps_its_last_state() {
     for name in ["a", "new"] {
         fs::set_permissions(folder.at(name), Permissions::from_mode(0o000)).unwrap();
     }
-    let second = scan(
-        &folder.source(),
-        Some(&first.snapshot),
-        ScanMode::Incremental,
-    );
-    let stale: Vec<bool> = second
-        .problems
-        .iter()
-        .map(|problem| problem.stale)
-        .collect();
+    let second = scan(&folder.source(), Some(&first.snapshot), ScanMode::Incremental);
+    let stale: Vec<bool> = second.problems.iter().map(|problem| problem.stale).collect();
     assert_eq!(stale, [true, false]);
     assert_eq!(second.snapshot[&key("a")], first.snapshot[&key("a")]);
     assert!(!second.snapshot.contains_key(&key("new")));
@@ -227,10 +204,7 @@ fn the_identity_is_the_absolute_path_however_it_is_spelt() {
     let both = identity(vec![folder.at("d"), folder.at("a")]);
     assert_eq!(both, format!("{}\n{plain}", folder.at("a").display()));
     let info = folder.source().describe();
-    assert_eq!(
-        (info.kind.as_str(), info.collections),
-        ("files", vec!["files".to_string()])
-    );
+    assert_eq!((info.kind.as_str(), info.collections), ("files", vec!["files".to_string()]));
 }
 
 #[test]
@@ -242,11 +216,7 @@ fn a_directory_with_many_names_is_walked_in_order() {
     let pushed = push(&folder.source(), None, ScanMode::Incremental);
     assert_eq!(pushed.changes.len(), 1_001);
     let outcome = crate::driver::apply(pushed, None);
-    let again = push(
-        &folder.source(),
-        Some(&outcome.snapshot),
-        ScanMode::Incremental,
-    );
+    let again = push(&folder.source(), Some(&outcome.snapshot), ScanMode::Incremental);
     assert!(again.changes.is_empty());
     assert_eq!(again.unchanged, 1_001);
 }

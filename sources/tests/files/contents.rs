@@ -21,10 +21,7 @@ fn holes_come_as_holes() {
     file.write_all(&[2; 4096]).unwrap();
     file.set_len(3 << 20).unwrap();
     file.sync_all().unwrap();
-    File::create(folder.at("all hole"))
-        .unwrap()
-        .set_len(1 << 20)
-        .unwrap();
+    File::create(folder.at("all hole")).unwrap().set_len(1 << 20).unwrap();
 
     let snapshot = folder.scan().snapshot;
     let sparse = &snapshot[&key("sparse")];
@@ -48,18 +45,11 @@ fn a_file_that_vanishes_is_a_problem() {
     let base = folder.scan().snapshot;
     for known in [false, true] {
         folder.write("d/file", "changed");
-        let pushed = push(
-            &folder.source(),
-            known.then_some(&base),
-            ScanMode::Incremental,
-        );
+        let pushed = push(&folder.source(), known.then_some(&base), ScanMode::Incremental);
         let (mut reader, entry) = reader_of(pushed, "d/file");
         fs::remove_file(folder.at("d/file")).unwrap();
         let problem = read(reader.as_mut(), entry).unwrap_err();
-        assert_eq!(
-            (problem.kind, problem.stale),
-            (ProblemKind::Vanished, known)
-        );
+        assert_eq!((problem.kind, problem.stale), (ProblemKind::Vanished, known));
         assert_eq!(problem.path, folder.at("d/file").display().to_string());
     }
 }
@@ -70,11 +60,7 @@ fn a_file_that_changes_while_it_is_read_is_stored_without_a_token() {
     let cases: [(&str, Edit, usize); 3] = [
         ("append", |file| file.write_all(b"more").unwrap(), 200_000),
         ("cut", |file| file.set_len(100_000).unwrap(), 100_000),
-        (
-            "overwrite",
-            |file| drop(file.rewind().and_then(|()| file.write_all(b"new"))),
-            200_000,
-        ),
+        ("overwrite", |file| drop(file.rewind().and_then(|()| file.write_all(b"new"))), 200_000),
     ];
     for (name, edit, expected) in cases {
         let folder = Folder::new();
@@ -83,29 +69,15 @@ fn a_file_that_changes_while_it_is_read_is_stored_without_a_token() {
         let (mut reader, mut entry) = reader_of(pushed, "log");
         reader.open(&mut entry).unwrap();
         let (mut buffer, mut total) = (vec![0; 64 * 1024], 0);
-        assert_eq!(
-            reader.read(&mut buffer).unwrap(),
-            Piece::Data(64 * 1024),
-            "{name}"
-        );
+        assert_eq!(reader.read(&mut buffer).unwrap(), Piece::Data(64 * 1024), "{name}");
         total += 64 * 1024;
-        edit(
-            &mut File::options()
-                .append(name == "append")
-                .write(true)
-                .open(&path)
-                .unwrap(),
-        );
+        edit(&mut File::options().append(name == "append").write(true).open(&path).unwrap());
         while let Piece::Data(length) = reader.read(&mut buffer).unwrap() {
             total += length;
         }
         assert_eq!(total, expected, "{name}");
         let finished = reader.finish(total as u64);
-        assert_eq!(
-            finished.problem.unwrap().kind,
-            ProblemKind::Changed,
-            "{name}"
-        );
+        assert_eq!(finished.problem.unwrap().kind, ProblemKind::Changed, "{name}");
         assert!(finished.version.unwrap().is_empty(), "{name}");
     }
 }
@@ -173,10 +145,7 @@ fn a_stream_is_one_file() {
     let source = StdinSource::new("db/dump.sql", std::io::Cursor::new(vec![5; 100_000])).unwrap();
     let first = scan(&source, None, ScanMode::Incremental);
     assert_eq!(paths(&first.put), ["db/dump.sql"]);
-    assert_eq!(
-        first.snapshot[&key("db/dump.sql")].content,
-        vec![5; 100_000]
-    );
+    assert_eq!(first.snapshot[&key("db/dump.sql")].content, vec![5; 100_000]);
     let again = StdinSource::new("other", std::io::empty()).unwrap();
     let second = scan(&again, Some(&first.snapshot), ScanMode::Incremental);
     assert_eq!(paths(&second.deleted), ["db/dump.sql"]);

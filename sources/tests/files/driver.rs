@@ -81,15 +81,10 @@ pub(crate) fn push_over(
     ctx: &RunContext,
 ) -> Result<Pushed, SourceError> {
     let base = base.map(|base| Base::new(base, BTreeMap::new()));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (sink, receiver) = change_channel(source.describe().collections, 64 << 20, ctx);
     let drain = std::thread::spawn(move || {
-        receiver
-            .iter()
-            .flat_map(|work| work.changes)
-            .collect::<Vec<_>>()
+        receiver.iter().flat_map(|work| work.changes).collect::<Vec<_>>()
     });
     let end = runtime.block_on(async {
         let end = source.scan(base.as_ref(), mode, &sink, ctx).await;
@@ -99,12 +94,7 @@ pub(crate) fn push_over(
     let (problems, unchanged) = (sink.take_problems(), sink.unchanged_count());
     drop(sink);
     let changes = drain.join().unwrap();
-    Ok(Pushed {
-        changes,
-        problems,
-        unchanged,
-        end: end?,
-    })
+    Ok(Pushed { changes, problems, unchanged, end: end? })
 }
 
 /// Runs a scan without reading contents, with the usual surroundings.
@@ -139,11 +129,7 @@ pub(crate) fn read(
     if let Some(version) = finished.version {
         entry.version = version;
     }
-    let stored = Stored {
-        entry,
-        content,
-        holes,
-    };
+    let stored = Stored { entry, content, holes };
     Ok((stored, finished.problem))
 }
 
@@ -175,10 +161,7 @@ pub(crate) fn apply(pushed: Pushed, base: Option<&Snapshot>) -> Outcome {
                 }
             }
             Change::Delete { .. } => {
-                assert!(
-                    outcome.snapshot.remove(&key).is_some(),
-                    "only known keys are deleted"
-                );
+                assert!(outcome.snapshot.remove(&key).is_some(), "only known keys are deleted");
                 outcome.deleted.push(key);
             }
         }
@@ -189,11 +172,7 @@ pub(crate) fn apply(pushed: Pushed, base: Option<&Snapshot>) -> Outcome {
 fn store(entry: Entry, payload: Payload) -> Result<(Stored, Option<Problem>), Problem> {
     match payload {
         Payload::None => {
-            let stored = Stored {
-                entry,
-                content: Vec::new(),
-                holes: Vec::new(),
-            };
+            let stored = Stored { entry, content: Vec::new(), holes: Vec::new() };
             Ok((stored, None))
         }
         Payload::Reader { mut reader, .. } => read(reader.as_mut(), entry),
@@ -209,12 +188,7 @@ pub(crate) fn scan(source: &dyn Source, base: Option<&Snapshot>, mode: ScanMode)
 /// Takes the reader and the entry of a key out of what was pushed.
 pub(crate) fn reader_of(pushed: Pushed, wanted: &str) -> (Box<dyn ContentReader>, Entry) {
     for change in pushed.changes {
-        if let Change::Put {
-            key,
-            entry,
-            payload,
-            ..
-        } = change
+        if let Change::Put { key, entry, payload, .. } = change
             && key == wanted.replace('/', "\0").as_bytes()
         {
             let Payload::Reader { reader, .. } = payload else {
@@ -269,10 +243,7 @@ impl Folder {
         let anew = scan(&self.source(), None, ScanMode::Full).snapshot;
         assert_eq!(outcome.snapshot, anew, "incremental and full scans differ");
         let full = scan(&self.source(), Some(base), ScanMode::Full);
-        assert_eq!(
-            full.snapshot, anew,
-            "a full scan depends on the last snapshot"
-        );
+        assert_eq!(full.snapshot, anew, "a full scan depends on the last snapshot");
         assert_eq!(full.unchanged, 0);
         outcome
     }

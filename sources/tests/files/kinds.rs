@@ -25,10 +25,7 @@ fn links_pipes_and_sockets_are_recorded() {
     assert_eq!(kind("pipe"), EntryKind::Fifo);
     assert_eq!(kind("socket"), EntryKind::Socket);
     let link = &first.snapshot[&key("link")].entry;
-    assert_eq!(
-        link.metadata.link_target.as_deref(),
-        Some(b"no\nwhere".as_slice())
-    );
+    assert_eq!(link.metadata.link_target.as_deref(), Some(b"no\nwhere".as_slice()));
     assert_eq!(folder.scan_on(&first.snapshot).unchanged, 4);
 }
 
@@ -38,19 +35,13 @@ fn devices_are_recorded_with_their_numbers() {
         return; // Only root makes devices.
     }
     let folder = Folder::new();
-    for (name, kind) in [
-        ("char", FileType::CharacterDevice),
-        ("block", FileType::BlockDevice),
-    ] {
+    for (name, kind) in [("char", FileType::CharacterDevice), ("block", FileType::BlockDevice)] {
         if mknodat(CWD, folder.at(name), kind, Mode::RUSR, makedev(7, 300)).is_err() {
             return; // Not in this container.
         }
     }
     let snapshot = folder.scan().snapshot;
-    for (name, kind) in [
-        ("char", EntryKind::CharDevice),
-        ("block", EntryKind::BlockDevice),
-    ] {
+    for (name, kind) in [("char", EntryKind::CharDevice), ("block", EntryKind::BlockDevice)] {
         let entry = &snapshot[&key(name)].entry;
         assert_eq!((entry.kind, entry.metadata.device), (kind, Some((7, 300))));
     }
@@ -111,26 +102,13 @@ fn a_new_name_of_an_owner_is_noticed_without_a_change_of_the_file() {
 fn times_long_ago_and_far_ahead_are_stored_to_the_nanosecond() {
     let folder = Folder::new();
     // 1901, the second before 1970, and 2400.
-    for (name, seconds) in [
-        ("old", -2_147_483_000),
-        ("eve", -1),
-        ("far", 13_569_465_600_i64),
-    ] {
+    for (name, seconds) in [("old", -2_147_483_000), ("eve", -1), ("far", 13_569_465_600_i64)] {
         folder.write(name, "x");
-        let time = Timespec {
-            tv_sec: seconds,
-            tv_nsec: 123_456_789,
-        };
-        let times = Timestamps {
-            last_access: time,
-            last_modification: time,
-        };
+        let time = Timespec { tv_sec: seconds, tv_nsec: 123_456_789 };
+        let times = Timestamps { last_access: time, last_modification: time };
         utimensat(CWD, folder.at(name), &times, AtFlags::empty()).unwrap();
         let kept = fs::metadata(folder.at(name)).unwrap();
-        let expected = Timestamp {
-            seconds: kept.mtime(),
-            nanoseconds: kept.mtime_nsec() as u32,
-        };
+        let expected = Timestamp { seconds: kept.mtime(), nanoseconds: kept.mtime_nsec() as u32 };
         let first = folder.scan();
         let entry = &first.snapshot[&key(name)].entry;
         assert_eq!(entry.metadata.modified, Some(expected));
@@ -142,11 +120,7 @@ fn times_long_ago_and_far_ahead_are_stored_to_the_nanosecond() {
 }
 
 fn attribute<'a>(entry: &'a Entry, name: &str) -> Option<&'a [u8]> {
-    let found = entry
-        .metadata
-        .xattrs
-        .iter()
-        .find(|(known, _)| known == name);
+    let found = entry.metadata.xattrs.iter().find(|(known, _)| known == name);
     found.map(|(_, value)| value.as_ref())
 }
 
@@ -166,13 +140,9 @@ fn extended_attributes_and_access_lists_are_stored() {
     }
     // Version 2; user::rw-, user 54321:r--, group::r--, mask::r--, other::---.
     let mut list = vec![2, 0, 0, 0];
-    for (tag, permissions, id) in [
-        (1_u16, 6_u16, !0_u32),
-        (2, 4, 54_321),
-        (4, 4, !0),
-        (16, 4, !0),
-        (32, 0, !0),
-    ] {
+    for (tag, permissions, id) in
+        [(1_u16, 6_u16, !0_u32), (2, 4, 54_321), (4, 4, !0), (16, 4, !0), (32, 0, !0)]
+    {
         list.extend(tag.to_le_bytes());
         list.extend(permissions.to_le_bytes());
         list.extend(id.to_le_bytes());
@@ -187,16 +157,8 @@ fn extended_attributes_and_access_lists_are_stored() {
     let first = folder.scan();
     let entry = |name| &first.snapshot[&key(name)].entry;
     for name in ["file", "empty", "dir"] {
-        assert_eq!(
-            attribute(entry(name), "user.a"),
-            Some(large.as_slice()),
-            "{name}"
-        );
-        assert_eq!(
-            attribute(entry(name), "user.b"),
-            Some(b"".as_slice()),
-            "{name}"
-        );
+        assert_eq!(attribute(entry(name), "user.a"), Some(large.as_slice()), "{name}");
+        assert_eq!(attribute(entry(name), "user.b"), Some(b"".as_slice()), "{name}");
         assert!(entry(name).metadata.xattrs.is_sorted());
     }
     if has_acl {
@@ -213,14 +175,8 @@ fn extended_attributes_and_access_lists_are_stored() {
 fn reading_leaves_no_new_time_of_access() {
     let folder = Folder::new();
     let path = folder.write("file", "content");
-    let long_ago = Timespec {
-        tv_sec: 1_000,
-        tv_nsec: 0,
-    };
-    let times = Timestamps {
-        last_access: long_ago,
-        last_modification: long_ago,
-    };
+    let long_ago = Timespec { tv_sec: 1_000, tv_nsec: 0 };
+    let times = Timestamps { last_access: long_ago, last_modification: long_ago };
     for path in [&path, &folder.path()] {
         utimensat(CWD, path, &times, AtFlags::empty()).unwrap();
     }

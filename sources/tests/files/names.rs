@@ -18,15 +18,7 @@ use crate::driver::{FakeBase, Folder, paths, push_over};
 fn names_may_hold_anything() {
     let folder = Folder::new();
     let long = [b'n'; 255];
-    let names: [&[u8]; 7] = [
-        b"a\nb",
-        b"\xff\xfe",
-        b" ",
-        b"\\",
-        b"\x01",
-        "größe".as_bytes(),
-        &long,
-    ];
+    let names: [&[u8]; 7] = [b"a\nb", b"\xff\xfe", b" ", b"\\", b"\x01", "größe".as_bytes(), &long];
     for name in names {
         fs::write(folder.path().join(OsStr::from_bytes(name)), name).unwrap();
     }
@@ -48,11 +40,7 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
 impl Deep {
     fn new(levels: usize) -> Self {
-        let deep = Self {
-            folder: Folder::new(),
-            name: "n".repeat(200),
-            levels,
-        };
+        let deep = Self { folder: Folder::new(), name: "n".repeat(200), levels };
         let mut above = deep.open();
         for _ in 0..levels {
             mkdirat(&above, &*deep.name, Mode::RWXU).unwrap();
@@ -92,9 +80,7 @@ fn paths_longer_than_the_system_allows_are_walked() {
     assert_eq!(first.snapshot.len(), 641);
     let longest = first.snapshot.keys().map(Vec::len).max().unwrap();
     assert_eq!(longest, 320 * 201 - 1);
-    let deepest = [vec![deep.name.as_str(); 319], vec!["z"]]
-        .concat()
-        .join("\0");
+    let deepest = [vec![deep.name.as_str(); 319], vec!["z"]].concat().join("\0");
     assert_eq!(first.snapshot[deepest.as_bytes()].content, b"content");
     assert_eq!(deep.folder.scan_on(&first.snapshot).unchanged, 641);
 }
@@ -148,12 +134,7 @@ fn the_way_back_is_found_when_directories_are_moved_meanwhile() {
         let total = snapshot.len() as u64;
         let renames: Vec<_> = moved
             .iter()
-            .map(|depth| {
-                (
-                    folder.at(&level(*depth)),
-                    folder.at(&format!("moved{depth}")),
-                )
-            })
+            .map(|depth| (folder.at(&level(*depth)), folder.at(&format!("moved{depth}"))))
             .collect();
         let base = Interfering {
             base: FakeBase(snapshot),
@@ -168,10 +149,7 @@ fn the_way_back_is_found_when_directories_are_moved_meanwhile() {
         let base = Arc::new(base);
         let pushed = push_over(&folder.source(), Some(base), ScanMode::Incremental, &ctx).unwrap();
         assert!(folder.at("moved7").exists());
-        assert!(
-            pushed.changes.is_empty(),
-            "nothing is deleted that was not looked for"
-        );
+        assert!(pushed.changes.is_empty(), "nothing is deleted that was not looked for");
         assert_eq!(pushed.unchanged, total - problems);
         assert_eq!(pushed.problems.len() as u64, problems);
         for problem in pushed.problems {

@@ -36,23 +36,15 @@ fn excludes_follow_gitignore() {
     let cases: [(&[&str], &[&str]); 5] = [
         (&["*.tmp", "!keep.tmp"], &["a.tmp", "src/a.tmp"]),
         (&["/cache"], &["cache"]),
-        (
-            &["target/"],
-            &["src/target", "src/target/y", "target", "target/x"],
-        ),
+        (&["target/"], &["src/target", "src/target/y", "target", "target/x"]),
         (&["cache/"], &[]),
-        (
-            &["/src/*", "!/src/a.rs"],
-            &["src/a.tmp", "src/cache", "src/target", "src/target/y"],
-        ),
+        (&["/src/*", "!/src/a.rs"], &["src/a.tmp", "src/cache", "src/target", "src/target/y"]),
     ];
     let everything = folder.scan().snapshot;
     for (patterns, missing) in cases {
         let source = folder.source_with(excluding(patterns));
         let first = scan(&source, None, ScanMode::Incremental);
-        let gone = everything
-            .keys()
-            .filter(|key| !first.snapshot.contains_key(*key));
+        let gone = everything.keys().filter(|key| !first.snapshot.contains_key(*key));
         assert_eq!(paths(gone), missing, "{patterns:?}");
         // What is excluded from now on is deleted.
         let later = scan(&source, Some(&everything), ScanMode::Incremental);
@@ -65,21 +57,11 @@ fn excludes_follow_gitignore() {
 fn an_excluded_directory_is_not_entered() {
     let folder = Folder::new();
     folder.write("private/file", "x");
-    fs::set_permissions(
-        folder.at("private"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o000),
-    )
-    .unwrap();
-    let outcome = scan(
-        &folder.source_with(excluding(&["private"])),
-        None,
-        ScanMode::Full,
-    );
-    fs::set_permissions(
-        folder.at("private"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    fs::set_permissions(folder.at("private"), std::os::unix::fs::PermissionsExt::from_mode(0o000))
+        .unwrap();
+    let outcome = scan(&folder.source_with(excluding(&["private"])), None, ScanMode::Full);
+    fs::set_permissions(folder.at("private"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
     assert_eq!(paths(&outcome.put), ["."]);
     assert!(outcome.problems.is_empty());
 }
@@ -123,42 +105,25 @@ fn one_file_system_records_mount_points_as_empty_directories() {
     };
     folder.write("d/mount/inside", "x");
     folder.write("d/outside", "x");
-    let options = FilesOptions {
-        one_file_system: true,
-        ..FilesOptions::default()
-    };
+    let options = FilesOptions { one_file_system: true, ..FilesOptions::default() };
     let all = folder.scan().snapshot;
     assert!(all.contains_key(&key("d/mount/inside")));
     let source = folder.source_with(options.clone());
     let one = scan(&source, Some(&all), ScanMode::Incremental);
     assert_eq!(paths(&one.deleted), ["d/mount/inside"]);
-    assert_eq!(
-        paths(one.snapshot.keys()),
-        [".", "d", "d/mount", "d/outside"]
-    );
+    assert_eq!(paths(one.snapshot.keys()), [".", "d", "d/mount", "d/outside"]);
     assert_eq!(one.snapshot, scan(&source, None, ScanMode::Full).snapshot);
     // A mount point that is named is meant.
     let named = FilesSource::open(vec![folder.path(), folder.at("d/mount")], options).unwrap();
     let prefix = key(&folder.at("d/mount/inside").display().to_string()[1..]);
-    assert!(
-        scan(&named, None, ScanMode::Full)
-            .snapshot
-            .contains_key(&prefix)
-    );
+    assert!(scan(&named, None, ScanMode::Full).snapshot.contains_key(&prefix));
     drop(mount);
 }
 
 fn list(folder: &Folder, lines: &[&str], separator: Separator) -> FileList {
-    let end = if separator == Separator::Nul {
-        "\0"
-    } else {
-        "\n"
-    };
+    let end = if separator == Separator::Nul { "\0" } else { "\n" };
     let text = lines.join(end) + end;
-    FileList {
-        path: folder.write("list", text),
-        separator,
-    }
+    FileList { path: folder.write("list", text), separator }
 }
 
 #[test]
@@ -168,13 +133,7 @@ fn lists_alone_decide_what_is_taken() {
         folder.write(name, name);
     }
     let at = |name: &str| folder.at(name).display().to_string();
-    let names = [
-        at("d"),
-        at("e/f/g"),
-        at("odd\nname"),
-        at("gone"),
-        at("a/below a file"),
-    ];
+    let names = [at("d"), at("e/f/g"), at("odd\nname"), at("gone"), at("a/below a file")];
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = FilesOptions {
         files_from: vec![list(&lists, &names, Separator::Nul)],
@@ -214,22 +173,14 @@ fn several_paths_are_stored_under_their_full_paths() {
     };
     // The linked folder is meant; the folders above come with what is known of them, the root of all does not.
     assert_eq!(above(&first.snapshot), top.split('/').count());
-    let below: Vec<_> = first
-        .snapshot
-        .keys()
-        .skip(above(&first.snapshot))
-        .cloned()
-        .collect();
+    let below: Vec<_> = first.snapshot.keys().skip(above(&first.snapshot)).cloned().collect();
     let expected = ["a", "a/x", "b", "b/file"].map(|name| format!("{top}/{name}"));
     assert_eq!(paths(&below), expected);
     let parent = &first.snapshot[&key(&top)].entry;
     assert_eq!(parent.kind, EntryKind::Directory);
     assert!(parent.metadata.mode.is_some());
     let second = scan(&source, Some(&first.snapshot), ScanMode::Incremental);
-    assert_eq!(
-        second.snapshot,
-        scan(&source, None, ScanMode::Full).snapshot
-    );
+    assert_eq!(second.snapshot, scan(&source, None, ScanMode::Full).snapshot);
 }
 
 #[test]
@@ -241,8 +192,5 @@ fn a_single_file_is_stored_under_its_name() {
     let first = scan(&source, None, ScanMode::Incremental);
     assert_eq!(paths(first.snapshot.keys()), ["file"]);
     assert_eq!(first.snapshot[&key("file")].content, b"content");
-    assert_eq!(
-        scan(&source, Some(&first.snapshot), ScanMode::Incremental).unchanged,
-        1
-    );
+    assert_eq!(scan(&source, Some(&first.snapshot), ScanMode::Incremental).unchanged, 1);
 }

@@ -98,10 +98,7 @@ fn a_backup_ends_with_a_sentence() {
     compared with snapshot ID8
     --- exit 0
     ");
-    assert_eq!(
-        sandbox.esker(["backup", "./src", "--quiet"]).ok().screen(),
-        "--- exit 0"
-    );
+    assert_eq!(sandbox.esker(["backup", "./src", "--quiet"]).ok().screen(), "--- exit 0");
     assert_snapshot!(sandbox.esker(["backup", "./src", "--full"]).screen(), @"
     snapshot ID8 of DIR/src: 0 new, 0 changed, 0 deleted of 5 entries; 15 B read, N SIZE added in 2 objects, N s — complete
     --- exit 0
@@ -116,29 +113,15 @@ fn snapshots_are_listed() {
     no snapshots yet: make one with `esker backup FOLDER`
     --- exit 0
     ");
-    sandbox
-        .esker([
-            "backup",
-            "./src",
-            "--tag",
-            "one",
-            "--time",
-            "2026-01-02T03:04:05Z",
-        ])
-        .ok();
-    sandbox
-        .esker(["backup", "./src", "--time", "2026-01-03 03:04"])
-        .ok();
+    sandbox.esker(["backup", "./src", "--tag", "one", "--time", "2026-01-02T03:04:05Z"]).ok();
+    sandbox.esker(["backup", "./src", "--time", "2026-01-03 03:04"]).ok();
     assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"
     id  time  source  entries  added  status  tags
     ID8  DATE TIME  DIR/src  5  N SIZE  complete  one
     ID8  DATE TIME  DIR/src  5  N SIZE  complete
     --- exit 0
     ");
-    let tagged = sandbox
-        .esker(["snapshots", "--tag", "one", "--json"])
-        .ok()
-        .json();
+    let tagged = sandbox.esker(["snapshots", "--tag", "one", "--json"]).ok().json();
     assert_eq!(tagged.as_array().unwrap().len(), 1);
     assert_snapshot!(sandbox.esker(["snapshots", "--source", "./other"]).screen(), @"
     --- stderr
@@ -168,10 +151,7 @@ fn a_snapshot_is_looked_into() {
     --- exit 0
     ");
     let long = sandbox.esker(["ls", "--long", "latest:/a.txt"]).ok().text();
-    assert!(
-        long.starts_with("-rw") && long.ends_with(" /a.txt\n"),
-        "{long}"
-    );
+    assert!(long.starts_with("-rw") && long.ends_with(" /a.txt\n"), "{long}");
     assert_snapshot!(sandbox.esker(["cat", "latest:/folder/b.txt"]).screen(), @"
     two
     --- exit 0
@@ -267,19 +247,10 @@ fn stats_tell_what_is_stored() {
 fn the_demonstration_tells_a_story_and_leaves_nothing() {
     let sandbox = Sandbox::empty();
     std::fs::create_dir(sandbox.path("tmp")).unwrap();
-    let told = sandbox
-        .bare(["demo"])
-        .env("TMPDIR", sandbox.path("tmp"))
-        .run()
-        .ok();
+    let told = sandbox.bare(["demo"]).env("TMPDIR", sandbox.path("tmp")).run().ok();
     let text = told.text();
     assert!(text.lines().count() < 40, "it fits a screen:\n{text}");
-    assert!(
-        std::fs::read_dir(sandbox.path("tmp"))
-            .unwrap()
-            .next()
-            .is_none()
-    );
+    assert!(std::fs::read_dir(sandbox.path("tmp")).unwrap().next().is_none());
     assert!(!sandbox.exists("home"), "it remembers nothing");
 }
 
@@ -311,10 +282,7 @@ fn help_version_completions_and_unlock_need_no_repository() {
         "completions",
         "unlock",
     ] {
-        assert!(
-            help.contains(&format!("\n  {command} ")),
-            "{command} is not in the help"
-        );
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
         let text = sandbox.bare([command, "--help"]).run().ok().text();
         assert!(text.contains("Usage: esker "), "{command}");
     }

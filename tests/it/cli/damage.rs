@@ -20,10 +20,7 @@ fn two_snapshots() -> (Sandbox, PathBuf) {
 }
 
 fn name_in_repository(sandbox: &Sandbox, path: &Path) -> String {
-    path.strip_prefix(sandbox.path("repo"))
-        .unwrap()
-        .display()
-        .to_string()
+    path.strip_prefix(sandbox.path("repo")).unwrap().display().to_string()
 }
 
 #[test]
@@ -48,22 +45,13 @@ fn a_deleted_pack_is_named_with_what_it_hits() {
     assert_eq!(finding["kind"], "missing");
     assert!(!finding["hint"].as_str().unwrap().is_empty());
     // What the other snapshot holds is untouched.
-    sandbox
-        .esker(["restore", first.as_str().unwrap(), "--to", "first"])
-        .ok();
-    assert_eq!(
-        sandbox.files("first"),
-        ["a.txt", "folder/b.txt", "folder/c.log"]
-    );
+    sandbox.esker(["restore", first.as_str().unwrap(), "--to", "first"]).ok();
+    assert_eq!(sandbox.files("first"), ["a.txt", "folder/b.txt", "folder/c.log"]);
     let lost = sandbox.esker(["restore", "latest", "--to", "second"]);
     assert!(matches!(lost.code, Some(1 | 3)), "{}", lost.report());
     // The source still has everything: backing it up again heals what is new.
     let healing = sandbox.esker(["backup", "./src"]).exits(3);
-    assert!(
-        healing.err.contains("the last snapshot is damaged"),
-        "{}",
-        healing.err
-    );
+    assert!(healing.err.contains("the last snapshot is damaged"), "{}", healing.err);
     sandbox.esker(["backup", "./src"]).ok();
     sandbox.esker(["restore", "latest", "--to", "third"]).ok();
     assert!(sandbox.files("third") == sandbox.files("src"));
@@ -84,10 +72,7 @@ fn a_lost_content_costs_one_file_only() {
     let found = sandbox.esker(["check", "--json"]).exits(3).json();
     let named = &found["findings"][0];
     assert_eq!(named["object"], name_in_repository(&sandbox, &packs[0]));
-    assert!(
-        named["effect"].as_str().unwrap().contains("/big"),
-        "{named}"
-    );
+    assert!(named["effect"].as_str().unwrap().contains("/big"), "{named}");
     let restored = sandbox.esker(["restore", "latest", "--to", "out"]).exits(3);
     assert!(restored.err.contains("warning: `big"), "{}", restored.err);
     assert_eq!(sandbox.read("out/folder/b.txt"), "two");
@@ -117,28 +102,14 @@ fn packs_of_a_stranger() {
     let name = name_in_repository(&sandbox, &pack);
     for (what, bytes) in variants {
         fs::write(&pack, bytes).unwrap();
-        let found = sandbox
-            .esker(["check", "--read-data", "--json"])
-            .exits(3)
-            .json();
+        let found = sandbox.esker(["check", "--read-data", "--json"]).exits(3).json();
         let findings = found["findings"].as_array().unwrap();
-        assert!(
-            findings.iter().any(|it| it["object"] == *name),
-            "{what}: {found}"
-        );
+        assert!(findings.iter().any(|it| it["object"] == *name), "{what}: {found}");
         let restored = sandbox.esker(["restore", "latest", "--to", what]);
-        assert!(
-            matches!(restored.code, Some(1 | 3)),
-            "{what}: {}",
-            restored.report()
-        );
+        assert!(matches!(restored.code, Some(1 | 3)), "{what}: {}", restored.report());
         assert!(!restored.err.is_empty(), "{what}");
-        for command in [
-            &["ls", "latest"][..],
-            &["stats"],
-            &["snapshots"],
-            &["cat", "latest:/big"],
-        ] {
+        for command in [&["ls", "latest"][..], &["stats"], &["snapshots"], &["cat", "latest:/big"]]
+        {
             let ran = sandbox.esker(command);
             assert!(matches!(ran.code, Some(0 | 1)), "{what}: {}", ran.report());
         }
@@ -155,22 +126,14 @@ fn every_object_replaced_by_noise() {
         let honest = fs::read(template.path(&path)).unwrap();
         template.write(&path, noise(3, 777));
         let checked = template.esker(["check"]);
-        assert!(
-            matches!(checked.code, Some(1 | 3)),
-            "{name}: {}",
-            checked.report()
-        );
+        assert!(matches!(checked.code, Some(1 | 3)), "{name}: {}", checked.report());
         assert!(
             checked.text().contains(&name) || checked.err.contains(&name),
             "{name} is not named: {}",
             checked.report()
         );
         let restored = template.esker(["restore", "latest", "--to", &name.replace('/', "-")]);
-        assert!(
-            matches!(restored.code, Some(0 | 1 | 3)),
-            "{name}: {}",
-            restored.report()
-        );
+        assert!(matches!(restored.code, Some(0 | 1 | 3)), "{name}: {}", restored.report());
         template.write(&path, honest);
     }
     template.assert_sound();
@@ -181,9 +144,5 @@ fn warnings_carry_no_escape_codes() {
     let (sandbox, pack) = two_snapshots();
     fs::remove_file(&pack).unwrap();
     let ran = sandbox.esker(["restore", "latest", "--to", "out", "--log-level", "trace"]);
-    assert!(
-        !ran.err.contains('\x1b') && !ran.text().contains('\x1b'),
-        "{}",
-        ran.report()
-    );
+    assert!(!ran.err.contains('\x1b') && !ran.text().contains('\x1b'), "{}", ran.report());
 }

@@ -20,14 +20,7 @@ impl SmallDisk {
     fn mount(path: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&path).unwrap();
         let options = format!("size={size}");
-        let mounted = mount(&[
-            "-t",
-            "tmpfs",
-            "-o",
-            &options,
-            "tmpfs",
-            path.to_str().unwrap(),
-        ]);
+        let mounted = mount(&["-t", "tmpfs", "-o", &options, "tmpfs", path.to_str().unwrap()]);
         if !mounted {
             eprintln!("skipped: no file system can be mounted here");
         }
@@ -59,11 +52,7 @@ fn a_full_repository_says_so_and_goes_on_when_there_is_room() {
     sandbox.write("src/large", noise(1, 9_000_000));
     for _ in 0..2 {
         let full = esker(&["backup", "./src"]).fails();
-        assert!(
-            full.err.contains("No space left on device"),
-            "{}",
-            full.report()
-        );
+        assert!(full.err.contains("No space left on device"), "{}", full.report());
         assert!(full.err.contains("df -h"), "{}", full.report());
     }
     // What is there can be read, although nothing more can be written.
@@ -88,22 +77,11 @@ fn no_repository_is_made_where_there_is_no_room() {
     let _ = fs::write(&filler, vec![1; 200_000]);
     let esker = |args: &[&str]| sandbox.command(args).env("ESKER_REPO", "disk/repo").run();
     let full = esker(&["init"]).fails();
-    assert!(
-        full.err.contains("No space left on device"),
-        "{}",
-        full.report()
-    );
-    assert!(
-        !sandbox.exists("key"),
-        "a key was left for a repository that is none"
-    );
+    assert!(full.err.contains("No space left on device"), "{}", full.report());
+    assert!(!sandbox.exists("key"), "a key was left for a repository that is none");
     disk.grow("4m");
     let again = esker(&["init"]);
-    assert!(
-        again.code == Some(0) || again.err.contains("hint: "),
-        "{}",
-        again.report()
-    );
+    assert!(again.code == Some(0) || again.err.contains("hint: "), "{}", again.report());
 }
 
 #[test]
@@ -116,21 +94,12 @@ fn a_full_target_ends_the_restore_and_says_so() {
     };
     for to in ["disk/out", "disk/out.tar.zst"] {
         let full = sandbox.esker(["restore", "latest", "--to", to]).fails();
-        assert!(
-            full.err.contains("No space left on device"),
-            "{}",
-            full.report()
-        );
+        assert!(full.err.contains("No space left on device"), "{}", full.report());
         assert!(full.err.contains("df -h"), "{}", full.report());
     }
-    assert!(
-        !sandbox.exists("disk/out.tar.zst"),
-        "half an archive has no name"
-    );
+    assert!(!sandbox.exists("disk/out.tar.zst"), "half an archive has no name");
     disk.grow("64m");
-    sandbox
-        .esker(["restore", "latest", "--to", "disk/out"])
-        .ok();
+    sandbox.esker(["restore", "latest", "--to", "disk/out"]).ok();
     assert_eq!(sandbox.files("disk/out"), sandbox.files("src"));
     assert!(fs::read(sandbox.path("disk/out/large")).unwrap() == noise(2, 9_000_000));
 }

@@ -20,10 +20,7 @@ struct AsFolder<'a>(&'a MemorySource);
 impl Source for AsFolder<'_> {
     fn describe(&self) -> SourceInfo {
         let kind = "files".into();
-        SourceInfo {
-            kind,
-            ..self.0.describe()
-        }
+        SourceInfo { kind, ..self.0.describe() }
     }
 
     async fn scan(
@@ -85,9 +82,7 @@ fn names_that_lead_out_of_the_target() {
     source.put("files", &b"good"[..], Item::file("good"));
     back_up(&sandbox, &source);
     let before = sandbox.files("");
-    let ran = sandbox
-        .esker(["restore", "latest", "--to", "deep/er/out"])
-        .exits(3);
+    let ran = sandbox.esker(["restore", "latest", "--to", "deep/er/out"]).exits(3);
     assert!(ran.err.contains("warning: "), "{}", ran.report());
     assert_eq!(sandbox.read("deep/er/out/good"), "good");
     let mut after = sandbox.files("");
@@ -96,23 +91,10 @@ fn names_that_lead_out_of_the_target() {
     });
     assert!(after.is_empty(), "written outside: {after:?}");
     assert_eq!(sandbox.files("deep/er/out"), ["good"]);
-    let summary = sandbox
-        .esker(["restore", "latest", "--to", "out2", "--json"])
-        .exits(3)
-        .summary();
-    assert_eq!(
-        summary["problems"].as_array().unwrap().len(),
-        bad.len(),
-        "{summary}"
-    );
-    sandbox
-        .esker(["restore", "latest", "--to", "out.tar.zst"])
-        .exits(3);
-    for command in [
-        &["ls", "latest"][..],
-        &["ls", "latest", "--json"],
-        &["check", "--read-data"],
-    ] {
+    let summary = sandbox.esker(["restore", "latest", "--to", "out2", "--json"]).exits(3).summary();
+    assert_eq!(summary["problems"].as_array().unwrap().len(), bad.len(), "{summary}");
+    sandbox.esker(["restore", "latest", "--to", "out.tar.zst"]).exits(3);
+    for command in [&["ls", "latest"][..], &["ls", "latest", "--json"], &["check", "--read-data"]] {
         sandbox.esker(command).ok();
     }
 }
@@ -139,11 +121,7 @@ fn a_link_in_the_snapshot_is_not_followed() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("outside")).unwrap();
     let source = hostile();
-    source.put(
-        "files",
-        &b"sub"[..],
-        link(sandbox.path("outside").to_str().unwrap()),
-    );
+    source.put("files", &b"sub"[..], link(sandbox.path("outside").to_str().unwrap()));
     source.put("files", &b"sub\0file"[..], Item::file("escaped"));
     back_up(&sandbox, &source);
     sandbox.esker(["restore", "latest", "--to", "out"]).exits(3);
@@ -161,11 +139,7 @@ fn a_link_planted_in_the_target_is_not_followed() {
     for mode in ["never", "if-changed", "always"] {
         let ran = sandbox.esker(["restore", "latest", "--to", "out", "--overwrite", mode]);
         assert!(matches!(ran.code, Some(0 | 3)), "{}", ran.report());
-        assert!(
-            sandbox.files("outside").is_empty(),
-            "{mode}: {}",
-            ran.report()
-        );
+        assert!(sandbox.files("outside").is_empty(), "{mode}: {}", ran.report());
         assert_eq!(sandbox.read("victim"), "mine", "{mode}");
     }
 }

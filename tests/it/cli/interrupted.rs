@@ -33,10 +33,7 @@ fn end_in_session(sandbox: &Sandbox, args: &[&str], signal: Signal) -> Ran {
     let sessions = || {
         let room = std::fs::read_dir(sandbox.path("repo/sessions"));
         room.map_or(0, |markers| {
-            markers
-                .flatten()
-                .filter(|it| !it.file_name().to_string_lossy().contains('#'))
-                .count()
+            markers.flatten().filter(|it| !it.file_name().to_string_lossy().contains('#')).count()
         })
     };
     let before = sessions();
@@ -56,10 +53,7 @@ fn ctrl_c_ends_a_backup_with_130_and_the_next_one_goes_on() {
         let started = Instant::now();
         let ran = end_in_session(&sandbox, &["backup", "./src", "--full"], signal);
         assert_eq!(ran.code, Some(130), "{}", ran.report());
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "it took its time"
-        );
+        assert!(started.elapsed() < Duration::from_secs(30), "it took its time");
         assert!(ran.err.contains("error: interrupted"), "{}", ran.report());
         assert!(ran.err.contains("hint: "), "{}", ran.report());
         sandbox.assert_sound();
@@ -110,23 +104,14 @@ fn an_interrupted_restore_is_continued() {
 fn whoever_stops_reading_is_not_told() {
     let sandbox = with_many_files();
     sandbox.esker(["backup", "./src"]).ok();
-    for args in [
-        &["ls", "latest"][..],
-        &["ls", "latest", "--json"],
-        &["cat", "latest:/00/00000"],
-    ] {
+    for args in [&["ls", "latest"][..], &["ls", "latest", "--json"], &["cat", "latest:/00/00000"]] {
         let mut child = sandbox.command(args).spawn();
         let mut first = [0; 1];
         let mut out = child.stdout.take().unwrap();
         out.read_exact(&mut first).unwrap();
         drop(out);
         let ran = CliCommand::ended(&sandbox, child);
-        assert_eq!(
-            (ran.code, ran.err.as_str()),
-            (Some(0), ""),
-            "{}",
-            ran.report()
-        );
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.report());
     }
 }
 
@@ -137,15 +122,7 @@ fn an_output_that_is_full_is_an_error() {
         return;
     };
     let ended = Command::new(esker())
-        .args([
-            "ls",
-            "latest",
-            "--repo",
-            "repo",
-            "--key-file",
-            "key",
-            "--no-cache",
-        ])
+        .args(["ls", "latest", "--repo", "repo", "--key-file", "key", "--no-cache"])
         .current_dir(sandbox.path(""))
         .stdin(Stdio::null())
         .stdout(full)
@@ -153,10 +130,7 @@ fn an_output_that_is_full_is_an_error() {
         .unwrap();
     let err = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{err}");
-    assert!(
-        err.starts_with("error: cannot write to the standard output"),
-        "{err}"
-    );
+    assert!(err.starts_with("error: cannot write to the standard output"), "{err}");
 }
 
 #[test]
@@ -172,14 +146,6 @@ fn two_backups_at_once_do_not_hinder_each_other() {
     for child in children {
         CliCommand::ended(&sandbox, child).ok();
     }
-    assert_eq!(
-        sandbox
-            .esker(["snapshots", "--json"])
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
-        4
-    );
+    assert_eq!(sandbox.esker(["snapshots", "--json"]).json().as_array().unwrap().len(), 4);
     sandbox.assert_sound();
 }

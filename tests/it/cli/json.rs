@@ -7,9 +7,7 @@ use serde_json::Value;
 #[track_caller]
 fn has(value: &Value, shape: &[(&str, char)]) {
     for (key, kind) in shape {
-        let found = value
-            .get(key)
-            .unwrap_or_else(|| panic!("`{key}` is missing in {value}"));
+        let found = value.get(key).unwrap_or_else(|| panic!("`{key}` is missing in {value}"));
         let is_right = match kind {
             's' => found.is_string(),
             'n' => found.is_number(),
@@ -33,15 +31,7 @@ fn is_id(value: &Value, length: usize) {
 fn init_and_backup() {
     let sandbox = Sandbox::empty();
     let made = sandbox.esker(["init", "--json"]).ok().json();
-    has(
-        &made,
-        &[
-            ("repository", 's'),
-            ("created", 's'),
-            ("kind", 's'),
-            ("key_file", 's'),
-        ],
-    );
+    has(&made, &[("repository", 's'), ("created", 's'), ("kind", 's'), ("key_file", 's')]);
     is_id(&made["id"], 32);
     is_id(&made["key"], 16);
     sandbox.write("src/a", "text");
@@ -72,37 +62,21 @@ fn init_and_backup() {
     is_id(&summary["snapshot"], 64);
     let again = sandbox.esker(["backup", "./src", "--json"]).ok().summary();
     assert_eq!(again["parent"], summary["snapshot"]);
-    assert_eq!(
-        (&again["new"], &again["bytes_read"]),
-        (&0.into(), &0.into())
-    );
+    assert_eq!((&again["new"], &again["bytes_read"]), (&0.into(), &0.into()));
 }
 
 #[test]
 fn snapshots_and_listings() {
     let sandbox = Sandbox::new();
-    assert_eq!(
-        sandbox.esker(["snapshots", "--json"]).ok().json(),
-        serde_json::json!([])
-    );
+    assert_eq!(sandbox.esker(["snapshots", "--json"]).ok().json(), serde_json::json!([]));
     for day in ["2026-03-02", "2026-03-01", "2026-03-03"] {
         let time = format!("{day}T00:00:00Z");
-        sandbox
-            .esker(["backup", "./src", "--tag", day, "--time", &time])
-            .ok();
+        sandbox.esker(["backup", "./src", "--tag", day, "--time", &time]).ok();
     }
     let listed = sandbox.esker(["snapshots", "--json"]).ok().json();
-    let tags: Vec<_> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["tags"][0].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        tags,
-        ["2026-03-01", "2026-03-02", "2026-03-03"],
-        "oldest first"
-    );
+    let tags: Vec<_> =
+        listed.as_array().unwrap().iter().map(|it| it["tags"][0].as_str().unwrap()).collect();
+    assert_eq!(tags, ["2026-03-01", "2026-03-02", "2026-03-03"], "oldest first");
     has(
         &listed[0],
         &[
@@ -116,18 +90,11 @@ fn snapshots_and_listings() {
     );
     is_id(&listed[0]["id"], 64);
     let time = listed[0]["time"].as_str().unwrap();
-    assert!(
-        time.starts_with("2026-03-01T00:00:00") && time.ends_with('Z'),
-        "{time}"
-    );
+    assert!(time.starts_with("2026-03-01T00:00:00") && time.ends_with('Z'), "{time}");
 
     let entries = sandbox.esker(["ls", "latest", "--json"]).ok().json();
     let entries = entries.as_array().unwrap();
-    assert!(
-        entries
-            .iter()
-            .any(|it| it["path"] == "/folder/b.txt" && it["kind"] == "file")
-    );
+    assert!(entries.iter().any(|it| it["path"] == "/folder/b.txt" && it["kind"] == "file"));
     has(&entries[0], &[("path", 's'), ("kind", 's'), ("size", 'n')]);
 }
 
@@ -137,46 +104,30 @@ fn differences() {
     let first = sandbox.esker(["snapshots", "--json"]).json();
     let first = first[0]["id"].as_str().unwrap();
     assert_eq!(
-        sandbox
-            .esker(["diff", first, "latest", "--json"])
-            .ok()
-            .json(),
+        sandbox.esker(["diff", first, "latest", "--json"]).ok().json(),
         serde_json::json!([])
     );
     sandbox.write("src/a.txt", "changed");
     sandbox.write("src/new", "new");
     std::fs::remove_file(sandbox.path("src/folder/b.txt")).unwrap();
     sandbox.esker(["backup", "./src"]).ok();
-    let changes = sandbox
-        .esker(["diff", first, "latest", "--json"])
-        .ok()
-        .json();
+    let changes = sandbox.esker(["diff", first, "latest", "--json"]).ok().json();
     let changes: Vec<_> = changes
         .as_array()
         .unwrap()
         .iter()
         .map(|it| {
             has(it, &[("path", 's'), ("change", 's'), ("fields", 'a')]);
-            format!(
-                "{} {}",
-                it["change"].as_str().unwrap(),
-                it["path"].as_str().unwrap()
-            )
+            format!("{} {}", it["change"].as_str().unwrap(), it["path"].as_str().unwrap())
         })
         .collect();
-    assert_eq!(
-        changes,
-        ["modified /a.txt", "removed /folder/b.txt", "added /new"]
-    );
+    assert_eq!(changes, ["modified /a.txt", "removed /folder/b.txt", "added /new"]);
 }
 
 #[test]
 fn restores_checks_and_figures() {
     let sandbox = Sandbox::with_snapshot();
-    let restored = sandbox
-        .esker(["restore", "latest", "--to", "out", "--json"])
-        .ok()
-        .summary();
+    let restored = sandbox.esker(["restore", "latest", "--to", "out", "--json"]).ok().summary();
     has(
         &restored,
         &[
@@ -203,26 +154,17 @@ fn restores_checks_and_figures() {
             ("pending_bytes", 'n'),
         ],
     );
-    assert_eq!(
-        (&stats["packs"], &stats["pending_bytes"]),
-        (&1.into(), &0.into())
-    );
+    assert_eq!((&stats["packs"], &stats["pending_bytes"]), (&1.into(), &0.into()));
 }
 
 #[test]
 fn forgetting_and_marks() {
     let sandbox = Sandbox::with_snapshot();
     sandbox.esker(["backup", "./src"]).ok();
-    let held = sandbox
-        .esker(["hold", "latest", "--reason", "court", "--json"])
-        .ok()
-        .json();
+    let held = sandbox.esker(["hold", "latest", "--reason", "court", "--json"]).ok().json();
     has(&held[0], &[("id", 's'), ("tags", 'a'), ("holds", 'a')]);
     assert_eq!(held[0]["holds"], serde_json::json!(["court"]));
-    let plan = sandbox
-        .esker(["forget", "--keep-last", "1", "--dry-run", "--json"])
-        .ok()
-        .json();
+    let plan = sandbox.esker(["forget", "--keep-last", "1", "--dry-run", "--json"]).ok().json();
     has(&plan, &[("keep", 'a'), ("remove", 'a')]);
     has(&plan["keep"][0], &[("id", 's'), ("reasons", 'a')]);
     is_id(&plan["remove"][0]["id"], 64);
@@ -236,27 +178,9 @@ fn forgetting_and_marks() {
 #[ignore = "takes long in the dev profile; `basics` runs it once already"]
 fn the_demonstration() {
     let sandbox = Sandbox::empty();
-    let story = sandbox
-        .bare(["demo", "--json", "--keep", "kept"])
-        .run()
-        .ok()
-        .summary();
-    has(
-        &story,
-        &[
-            ("days", 'a'),
-            ("check_findings", 'n'),
-            ("compared_equal", 'b'),
-        ],
-    );
+    let story = sandbox.bare(["demo", "--json", "--keep", "kept"]).run().ok().summary();
+    has(&story, &[("days", 'a'), ("check_findings", 'n'), ("compared_equal", 'b')]);
     assert_eq!(story["compared_equal"], true);
-    let kept = sandbox.bare([
-        "check",
-        "--json",
-        "-r",
-        "kept/repository",
-        "--key-file",
-        "kept/key",
-    ]);
+    let kept = sandbox.bare(["check", "--json", "-r", "kept/repository", "--key-file", "kept/key"]);
     assert_eq!(kept.run().ok().json()["status"], "ok");
 }

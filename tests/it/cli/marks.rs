@@ -23,15 +23,7 @@ fn a_policy_keeps_the_newest_and_says_why() {
     dry run: 1 snapshot would be forgotten, 2 kept — nothing was forgotten
     --- exit 0
     ");
-    assert_eq!(
-        sandbox
-            .esker(["snapshots", "--json"])
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
-        3
-    );
+    assert_eq!(sandbox.esker(["snapshots", "--json"]).json().as_array().unwrap().len(), 3);
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "2"]).screen(), @"
             id  time  source  why
     forget  ID8  DATE TIME  DIR/src
@@ -40,15 +32,7 @@ fn a_policy_keeps_the_newest_and_says_why() {
     1 snapshot forgotten, 2 kept
     --- exit 0
     ");
-    assert_eq!(
-        sandbox
-            .esker(["snapshots", "--json"])
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(sandbox.esker(["snapshots", "--json"]).json().as_array().unwrap().len(), 2);
     assert_snapshot!(sandbox.esker(["forget", "--keep-last", "0"]).screen(), @"
             id  time  source  why
     forget  ID8  DATE TIME  DIR/src

@@ -17,12 +17,7 @@ fn places_without_a_repository() {
     sandbox.write("key", format!("esker-key-v1:{}\n", "0".repeat(64)));
     fs::create_dir(sandbox.path("empty")).unwrap();
     sandbox.write("file", "x");
-    let open = |place: &str| {
-        sandbox
-            .command(["snapshots", "--repo", place])
-            .run()
-            .fails()
-    };
+    let open = |place: &str| sandbox.command(["snapshots", "--repo", place]).run().fails();
     assert_snapshot!(open("empty").screen(), @"
     --- stderr
     error: cannot open the repository at `empty`
@@ -52,15 +47,8 @@ fn places_without_a_repository() {
     hint: a repository is a folder, as in `--repo /backups/esker`
     --- exit 1
     ");
-    let backup = sandbox
-        .command(["backup", "./empty", "--repo", "missing"])
-        .run()
-        .fails();
-    assert!(
-        backup.err.contains("there is no repository"),
-        "{}",
-        backup.err
-    );
+    let backup = sandbox.command(["backup", "./empty", "--repo", "missing"]).run().fails();
+    assert!(backup.err.contains("there is no repository"), "{}", backup.err);
     assert!(!sandbox.exists("missing"), "looking made it");
     assert!(sandbox.files("empty").is_empty(), "looking left something");
     let none = sandbox.command(["snapshots"]).without("ESKER_REPO");
@@ -88,9 +76,7 @@ fn places_where_no_repository_can_be_made() {
     sandbox.write("occupied/mine", "x");
     sandbox.write("file", "x");
     let make = |place: &str| {
-        let made = sandbox
-            .command(["init", "--repo", place])
-            .env("ESKER_KEY_FILE", "key2");
+        let made = sandbox.command(["init", "--repo", place]).env("ESKER_KEY_FILE", "key2");
         made.run().fails()
     };
     assert_snapshot!(make("occupied").screen(), @"
@@ -116,11 +102,7 @@ fn places_where_no_repository_can_be_made() {
 fn wrong_keys() {
     let sandbox = Sandbox::empty();
     sandbox.esker(["init"]).ok();
-    sandbox
-        .command(["init", "--repo", "other"])
-        .env("ESKER_KEY_FILE", "other-key")
-        .run()
-        .ok();
+    sandbox.command(["init", "--repo", "other"]).env("ESKER_KEY_FILE", "other-key").run().ok();
     sandbox.write("text", "no key");
     sandbox.write("wrong-bytes", [0xff, 0xfe, 0x00]);
     let with = |key: &str| sandbox.esker(["snapshots", "--key-file", key]).fails();
@@ -158,10 +140,7 @@ fn wrong_keys() {
     --- exit 1
     ");
     let failing = sandbox.command(["snapshots"]).without("ESKER_KEY_FILE");
-    let failing = failing
-        .env("ESKER_PASSWORD_COMMAND", "exit 7")
-        .run()
-        .fails();
+    let failing = failing.env("ESKER_PASSWORD_COMMAND", "exit 7").run().fails();
     assert_snapshot!(failing.screen(), @"
     --- stderr
     error: the command in `ESKER_PASSWORD_COMMAND` failed
@@ -192,11 +171,7 @@ fn a_newer_format() {
     for command in [&["snapshots"][..], &["backup", "./src"], &["check"]] {
         let ran = sandbox.esker(command).fails();
         assert!(ran.err.contains("format version 2"), "{}", ran.report());
-        assert!(
-            ran.err.contains("a newer Esker is needed"),
-            "{}",
-            ran.report()
-        );
+        assert!(ran.err.contains("a newer Esker is needed"), "{}", ran.report());
     }
     assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"
     --- stderr
@@ -252,10 +227,7 @@ fn sources_that_cannot_be_read() {
     hint: check that it exists and that you may read it: `ls -ld missing`
     --- exit 1
     ");
-    assert_eq!(
-        sandbox.esker(["snapshots", "--json"]).json(),
-        serde_json::json!([])
-    );
+    assert_eq!(sandbox.esker(["snapshots", "--json"]).json(), serde_json::json!([]));
 }
 
 #[test]
@@ -271,11 +243,7 @@ fn snapshots_that_are_not_there() {
     sandbox.esker(["backup", "./src"]).ok();
     for name in ["ffffffff", "src@2001-01-01", "other@latest"] {
         let ran = sandbox.esker(["ls", name]).fails();
-        assert!(
-            ran.err.contains(&format!("there is no snapshot `{name}`")),
-            "{}",
-            ran.err
-        );
+        assert!(ran.err.contains(&format!("there is no snapshot `{name}`")), "{}", ran.err);
     }
     assert_snapshot!(sandbox.esker(["ls", "nonsense"]).fails().screen(), @"
     --- stderr
@@ -304,12 +272,7 @@ fn a_prefix_of_several_snapshots() {
     // Ids are hashes: of a few hundred, two begin with the same four digits.
     let mut seen = BTreeSet::new();
     let doubled = (0..2000).find_map(|_| {
-        let report = backup(
-            &repository,
-            &source,
-            &small_options(),
-            &RunContext::default(),
-        );
+        let report = backup(&repository, &source, &small_options(), &RunContext::default());
         let prefix = report.unwrap().snapshot.unwrap().to_hex()[..4].to_owned();
         (!seen.insert(prefix.clone())).then_some(prefix)
     });
@@ -371,14 +334,7 @@ fn options_that_make_no_sense() {
         &["ls"],
         &["ls", "latest", "--frobnicate"],
         &["restore", "latest"],
-        &[
-            "restore",
-            "latest",
-            "--to",
-            "out",
-            "--overwrite",
-            "sometimes",
-        ],
+        &["restore", "latest", "--to", "out", "--overwrite", "sometimes"],
         &["backup", "./src", "--memory", "much"],
         &["backup", "./src", "--memory", "99999999999TiB"],
         &["backup", "./src", "--time", "yesterday"],
@@ -392,11 +348,7 @@ fn options_that_make_no_sense() {
         &["completions", "csh"],
     ] {
         let ran = sandbox.esker(args).exits(2);
-        assert!(
-            ran.out.is_empty() && !ran.err.is_empty(),
-            "{}",
-            ran.report()
-        );
+        assert!(ran.out.is_empty() && !ran.err.is_empty(), "{}", ran.report());
     }
     assert_snapshot!(sandbox.esker(["backup", "./src", "--memory", "much"]).screen(), @"
     --- stderr
@@ -412,24 +364,9 @@ fn options_that_make_no_sense() {
 fn odd_amounts_of_memory_are_made_do_with() {
     let sandbox = Sandbox::new();
     sandbox.esker(["backup", "./src", "--memory", "1"]).ok();
-    sandbox
-        .esker(["check", "--read-data", "--memory", "0"])
-        .ok();
-    sandbox
-        .esker(["restore", "latest", "--to", "out", "--memory", "1"])
-        .ok();
-    sandbox
-        .esker(["backup", "./src", "--full", "--memory", "8000000TiB"])
-        .ok();
-    sandbox
-        .esker([
-            "restore",
-            "latest",
-            "--to",
-            "huge",
-            "--memory",
-            "8000000TiB",
-        ])
-        .ok();
+    sandbox.esker(["check", "--read-data", "--memory", "0"]).ok();
+    sandbox.esker(["restore", "latest", "--to", "out", "--memory", "1"]).ok();
+    sandbox.esker(["backup", "./src", "--full", "--memory", "8000000TiB"]).ok();
+    sandbox.esker(["restore", "latest", "--to", "huge", "--memory", "8000000TiB"]).ok();
     assert_eq!(sandbox.files("huge"), sandbox.files("src"));
 }

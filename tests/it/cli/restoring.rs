@@ -14,27 +14,15 @@ fn parts_of_a_snapshot() {
         sandbox.esker(args).ok();
         sandbox.files(to)
     };
-    assert_eq!(
-        restore(&["latest:/folder"], "one"),
-        ["folder/b.txt", "folder/c.log"]
-    );
+    assert_eq!(restore(&["latest:/folder"], "one"), ["folder/b.txt", "folder/c.log"]);
     assert_eq!(
         restore(&["latest:/a.txt", "latest:/folder/c.log"], "two"),
         ["a.txt", "folder/c.log"]
     );
+    assert_eq!(restore(&["latest", "--include", "*.txt"], "three"), ["a.txt", "folder/b.txt"]);
+    assert_eq!(restore(&["latest", "--exclude", "*.txt"], "four"), ["folder/c.log"]);
     assert_eq!(
-        restore(&["latest", "--include", "*.txt"], "three"),
-        ["a.txt", "folder/b.txt"]
-    );
-    assert_eq!(
-        restore(&["latest", "--exclude", "*.txt"], "four"),
-        ["folder/c.log"]
-    );
-    assert_eq!(
-        restore(
-            &["latest", "--include", "folder/", "--exclude", "*.log"],
-            "five"
-        ),
+        restore(&["latest", "--include", "folder/", "--exclude", "*.log"], "five"),
         ["folder/b.txt"]
     );
 }
@@ -52,10 +40,8 @@ fn a_dry_run_writes_nothing() {
     --- exit 0
     ");
     assert!(!sandbox.exists("out"));
-    let planned = sandbox
-        .esker(["restore", "latest", "--to", "out", "-n", "--json"])
-        .ok()
-        .summary();
+    let planned =
+        sandbox.esker(["restore", "latest", "--to", "out", "-n", "--json"]).ok().summary();
     assert_eq!(planned["dry_run"], true);
     assert!(!sandbox.exists("out"));
 }
@@ -65,15 +51,7 @@ fn what_is_there_is_kept_or_replaced_as_asked() {
     let sandbox = Sandbox::with_snapshot();
     let restore = |mode: &str| {
         sandbox
-            .esker([
-                "restore",
-                "latest",
-                "--to",
-                "out",
-                "--overwrite",
-                mode,
-                "--json",
-            ])
+            .esker(["restore", "latest", "--to", "out", "--overwrite", mode, "--json"])
             .ok()
             .summary()
     };
@@ -89,25 +67,15 @@ fn what_is_there_is_kept_or_replaced_as_asked() {
     restore("if-changed");
     assert_eq!(sandbox.read("out/a.txt"), "one");
     // Same size and time: only `always` looks further.
-    let modified = fs::metadata(sandbox.path("out/a.txt"))
-        .unwrap()
-        .modified()
-        .unwrap();
+    let modified = fs::metadata(sandbox.path("out/a.txt")).unwrap().modified().unwrap();
     sandbox.write("out/a.txt", "owt");
-    let file = fs::File::options()
-        .write(true)
-        .open(sandbox.path("out/a.txt"))
-        .unwrap();
+    let file = fs::File::options().write(true).open(sandbox.path("out/a.txt")).unwrap();
     file.set_modified(modified).unwrap();
     restore("if-changed");
     assert_eq!(sandbox.read("out/a.txt"), "owt");
     restore("always");
     assert_eq!(sandbox.read("out/a.txt"), "one");
-    assert_eq!(
-        sandbox.read("out/extra"),
-        "mine too",
-        "what is not in the snapshot stays"
-    );
+    assert_eq!(sandbox.read("out/extra"), "mine too", "what is not in the snapshot stays");
 }
 
 #[test]
@@ -120,8 +88,7 @@ fn an_archive_is_read_by_tar() {
     ");
     fs::create_dir(sandbox.path("out")).unwrap();
     let mut tar = Command::new("tar");
-    tar.args(["--zstd", "-xf", "../out.tar.zst"])
-        .current_dir(sandbox.path("out"));
+    tar.args(["--zstd", "-xf", "../out.tar.zst"]).current_dir(sandbox.path("out"));
     if !tar.output().is_ok_and(|output| output.status.success()) {
         eprintln!("skipped: there is no tar that knows zstd");
         return;
@@ -130,14 +97,7 @@ fn an_archive_is_read_by_tar() {
     assert_eq!(sandbox.read("out/folder/b.txt"), "two");
     sandbox.write("out.tar.zst", "mine");
     let kept = sandbox
-        .esker([
-            "restore",
-            "latest",
-            "--to",
-            "out.tar.zst",
-            "--overwrite",
-            "never",
-        ])
+        .esker(["restore", "latest", "--to", "out.tar.zst", "--overwrite", "never"])
         .exits(1);
     assert!(kept.err.contains("exists already"), "{}", kept.err);
     assert_eq!(sandbox.read("out.tar.zst"), "mine");

@@ -88,9 +88,8 @@ impl Folder {
     fn write_document(&self, number: u64, revision: &str) -> io::Result<()> {
         let mut noise = Noise::of(&format!("document {number}"));
         let mut words = |count: u64| {
-            let words: Vec<_> = (0..count)
-                .map(|_| WORDS[noise.below(WORDS.len() as u64) as usize])
-                .collect();
+            let words: Vec<_> =
+                (0..count).map(|_| WORDS[noise.below(WORDS.len() as u64) as usize]).collect();
             words.join(" ")
         };
         let document = serde_json::json!({
@@ -99,10 +98,7 @@ impl Folder {
             "status": revision,
             "description": words(400),
         });
-        self.write(
-            &Self::document_name(number),
-            document.to_string().as_bytes(),
-        )
+        self.write(&Self::document_name(number), document.to_string().as_bytes())
     }
 
     fn add_documents(&mut self, count: u64) -> io::Result<()> {
@@ -128,9 +124,7 @@ impl Folder {
         let middle = film.len() / 2;
         film.splice(middle..middle, noise.bytes(64 * 1024));
         fs::write(&path, film)?;
-        Ok(format!(
-            "{edited} edits, {new} new, 64 KiB put into an 8 MiB file"
-        ))
+        Ok(format!("{edited} edits, {new} new, 64 KiB put into an 8 MiB file"))
     }
 
     /// The mishap: a project is deleted and a file overwritten.
@@ -152,10 +146,7 @@ pub(super) fn contents(root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
             } else {
                 let path = entry.path();
                 let content = fs::read(&path)?;
-                files.push((
-                    path.strip_prefix(root).map_or(path.clone(), Into::into),
-                    content,
-                ));
+                files.push((path.strip_prefix(root).map_or(path.clone(), Into::into), content));
             }
         }
     }

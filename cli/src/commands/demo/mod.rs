@@ -98,9 +98,7 @@ impl Stage {
         if found.next().is_some() {
             return Err(failed(keep, &std::io::Error::other("it is not empty")));
         }
-        std::path::absolute(keep)
-            .map(Self::Kept)
-            .map_err(|error| failed(keep, &error))
+        std::path::absolute(keep).map(Self::Kept).map_err(|error| failed(keep, &error))
     }
 
     fn path(&self) -> &Path {
@@ -129,15 +127,12 @@ pub(super) fn run(args: &DemoArgs, around: &Surroundings<'_>) -> Result<Outcome,
     let demo = Demo::begin(&stage, around)?;
     let (mut folder, mut days) = demo.first_day()?;
     for day in 2..DAYS {
-        let what = folder
-            .work(day)
-            .map_err(failed("cannot change the folder of the demonstration"))?;
+        let what =
+            folder.work(day).map_err(failed("cannot change the folder of the demonstration"))?;
         days.push(demo.back_up(&folder, day, what)?);
     }
     let before = Lost::of(&folder)?;
-    folder
-        .mishap()
-        .map_err(failed("cannot change the folder of the demonstration"))?;
+    folder.mishap().map_err(failed("cannot change the folder of the demonstration"))?;
     let what = "a folder deleted, a file overwritten, unnoticed".into();
     days.push(demo.back_up(&folder, DAYS, what)?);
     let story = demo.tell_end(days, &before, started)?;
@@ -152,10 +147,8 @@ pub(super) fn run(args: &DemoArgs, around: &Surroundings<'_>) -> Result<Outcome,
     if is_right {
         return Ok(Outcome::Done);
     }
-    Err(
-        CommandError::failed("what came back is not what was lost, or the repository is damaged")
-            .hint("this is a mistake in Esker: keep it with `esker demo --keep DIR` and report it"),
-    )
+    Err(CommandError::failed("what came back is not what was lost, or the repository is damaged")
+        .hint("this is a mistake in Esker: keep it with `esker demo --keep DIR` and report it"))
 }
 
 /// What the mishap takes away.
@@ -209,26 +202,14 @@ impl<'a> Demo<'a> {
             }
             let url = root.join("repository").display().to_string();
             let store = Store::open_new(&url, around.engine.handle())?;
-            let options = CreateOptions {
-                unlocks: vec![key],
-                ..CreateOptions::default()
-            };
+            let options = CreateOptions { unlocks: vec![key], ..CreateOptions::default() };
             let ctx = around.engine.quiet_context();
-            Ok(Repository::create(
-                store,
-                &options,
-                |_| Client::forgetful(),
-                &ctx,
-            )?)
+            Ok(Repository::create(store, &options, |_| Client::forgetful(), &ctx)?)
         };
         let repository = make().map_err(|error| {
             CommandError::engine("cannot make the repository of the demonstration", error)
         })?;
-        Ok(Self {
-            around,
-            root,
-            repository: Arc::new(repository),
-        })
+        Ok(Self { around, root, repository: Arc::new(repository) })
     }
 
     fn first_day(&self) -> Result<(Folder, Vec<Day>), CommandError> {
@@ -280,30 +261,22 @@ impl<'a> Demo<'a> {
             .map_err(|error| CommandError::engine("cannot read the snapshots", error))?;
         let snapshots: Vec<_> = history.visible().collect();
         let [.., before, after] = snapshots.as_slice() else {
-            return Err(
-                CommandError::failed("the demonstration has lost its snapshots")
-                    .hint("this is a mistake in Esker: `esker demo --log-level debug` shows more"),
-            );
+            return Err(CommandError::failed("the demonstration has lost its snapshots")
+                .hint("this is a mistake in Esker: `esker demo --log-level debug` shows more"));
         };
-        let changes = self
-            .changes(before, after)
-            .map_err(engine("cannot compare the snapshots"))?;
+        let changes =
+            self.changes(before, after).map_err(engine("cannot compare the snapshots"))?;
         let removed = changes.iter().filter(|it| it.change == ChangeKind::Removed);
-        let modified = changes
-            .iter()
-            .filter(|it| it.change == ChangeKind::Modified);
+        let modified = changes.iter().filter(|it| it.change == ChangeKind::Modified);
 
         let target = self.root.join("restored");
         let restore_started = Instant::now();
-        let report = self
-            .bring_back(before, &target)
-            .map_err(engine("cannot restore what was lost"))?;
+        let report =
+            self.bring_back(before, &target).map_err(engine("cannot restore what was lost"))?;
         let restore_seconds = restore_started.elapsed().as_secs_f64();
         let compared_equal = report.problems.is_empty() && lost.is_in(&target)?;
 
-        let checked = self
-            .check()
-            .map_err(engine("cannot check the repository"))?;
+        let checked = self.check().map_err(engine("cannot check the repository"))?;
         let stats: Stats =
             stats(&self.repository).map_err(engine("cannot measure the repository"))?;
         Ok(Story {
@@ -350,10 +323,7 @@ impl<'a> Demo<'a> {
     fn check(&self) -> Result<CheckReport, Error> {
         let progress = self.around.ui.progress("check");
         let ctx = self.around.engine.context(progress.clone());
-        let options = CheckOptions {
-            read_data: true,
-            ..CheckOptions::default()
-        };
+        let options = CheckOptions { read_data: true, ..CheckOptions::default() };
         let checked = check(&self.repository, &options, &ctx);
         progress.end();
         checked
@@ -391,16 +361,8 @@ fn lines(story: &Story, stage: &Stage) -> Vec<String> {
         many => format!("{} modified", text::count(many.len() as u64)),
     };
     let (equal, damage) = (
-        if story.compared_equal {
-            "equal byte for byte"
-        } else {
-            "NOT EQUAL"
-        },
-        if story.check_findings == 0 {
-            "no damage"
-        } else {
-            "DAMAGED"
-        },
+        if story.compared_equal { "equal byte for byte" } else { "NOT EQUAL" },
+        if story.check_findings == 0 { "no damage" } else { "DAMAGED" },
     );
     let time = |seconds| text::duration(Duration::from_secs_f64(seconds));
     lines.extend([
@@ -434,10 +396,7 @@ fn lines(story: &Story, stage: &Stage) -> Vec<String> {
 
 /// The ids of the last two snapshots, shortened.
 fn last_two(story: &Story) -> String {
-    let ids = story
-        .days
-        .iter()
-        .map(|day| day.snapshot.get(..8).unwrap_or_default());
+    let ids = story.days.iter().map(|day| day.snapshot.get(..8).unwrap_or_default());
     let ids: Vec<_> = ids.collect();
     ids[ids.len().saturating_sub(2)..].join(" ")
 }
@@ -452,14 +411,8 @@ fn farewell(story: &Story, stage: &Stage) -> Vec<String> {
         ],
         Stage::Kept(path) => vec![
             format!("It took {took}. Look around, in `{}`:", path.display()),
-            format!(
-                "  export ESKER_REPO={0}/repository ESKER_KEY_FILE={0}/key",
-                path.display()
-            ),
-            format!(
-                "  esker snapshots; esker diff {}; esker ls latest",
-                last_two(story)
-            ),
+            format!("  export ESKER_REPO={0}/repository ESKER_KEY_FILE={0}/key", path.display()),
+            format!("  esker snapshots; esker diff {}; esker ls latest", last_two(story)),
         ],
     }
 }

@@ -9,21 +9,15 @@ fn bytes(length: std::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
-    (any::<i64>(), 0..1_000_000_000u32).prop_map(|(seconds, nanoseconds)| Timestamp {
-        seconds,
-        nanoseconds,
-    })
+    (any::<i64>(), 0..1_000_000_000u32)
+        .prop_map(|(seconds, nanoseconds)| Timestamp { seconds, nanoseconds })
 }
 
 pub(crate) fn part() -> impl Strategy<Value = Part> {
     let length = prop_oneof![1..100_000u64, 1..=PART_LENGTH_LIMIT];
     (any::<[u8; 32]>(), length, any::<bool>()).prop_map(|(id, length, hole)| {
         let id = ObjectId(id);
-        if hole {
-            Part::Hole { length }
-        } else {
-            Part::Data { id, length }
-        }
+        if hole { Part::Hole { length } } else { Part::Data { id, length } }
     })
 }
 
@@ -32,20 +26,14 @@ fn content() -> impl Strategy<Value = Content> {
         Just(Content::None),
         bytes(0..65).prop_map(Content::Inline),
         vec(part(), 0..25).prop_map(Content::Parts),
-        (any::<[u8; 32]>(), 25..=u64::MAX).prop_map(|(top, parts)| Content::List {
-            top: ObjectId(top),
-            parts,
-        }),
+        (any::<[u8; 32]>(), 25..=u64::MAX)
+            .prop_map(|(top, parts)| Content::List { top: ObjectId(top), parts }),
     ]
 }
 
 fn metadata() -> impl Strategy<Value = Metadata> {
-    let times = (
-        option::of(time()),
-        option::of(time()),
-        option::of(time()),
-        option::of(0..0o10000u32),
-    );
+    let times =
+        (option::of(time()), option::of(time()), option::of(time()), option::of(0..0o10000u32));
     let names = (
         option::of(bytes(0..9)),
         option::of(bytes(0..9)),
@@ -57,10 +45,8 @@ fn metadata() -> impl Strategy<Value = Metadata> {
         option::of(any::<(u64, u64)>()),
         option::of(any::<(u32, u32)>()),
     );
-    let lists = (
-        btree_map(bytes(0..9), bytes(0..99), 0..4),
-        btree_map(13..300u64, bytes(0..99), 0..4),
-    );
+    let lists =
+        (btree_map(bytes(0..9), bytes(0..99), 0..4), btree_map(13..300u64, bytes(0..99), 0..4));
     (times, names, numbers, lists).prop_map(|(times, names, numbers, lists)| Metadata {
         modified: times.0,
         created: times.1,
@@ -81,13 +67,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 fn entry() -> impl Strategy<Value = Entry> {
     let kind = (0..8usize).prop_map(|code| EntryKind::ALL[code]);
     (kind, any::<u64>(), bytes(0..40), metadata(), content()).prop_map(
-        |(kind, size, version, metadata, content)| Entry {
-            kind,
-            size,
-            version,
-            metadata,
-            content,
-        },
+        |(kind, size, version, metadata, content)| Entry { kind, size, version, metadata, content },
     )
 }
 
@@ -137,30 +117,18 @@ fn the_format_of_an_entry_stays() {
         size: 300_000,
         version: Bytes::from_static(b"v1"),
         metadata: Metadata {
-            modified: Some(Timestamp {
-                seconds: 1_700_000_000,
-                nanoseconds: 5,
-            }),
-            created: Some(Timestamp {
-                seconds: -1,
-                nanoseconds: 999_999_999,
-            }),
+            modified: Some(Timestamp { seconds: 1_700_000_000, nanoseconds: 5 }),
+            created: Some(Timestamp { seconds: -1, nanoseconds: 999_999_999 }),
             mode: Some(0o644),
             owner: Some((1000, 100)),
             user: Some(Bytes::from_static(b"me")),
-            link_group: Some(LinkGroup {
-                device: 2,
-                inode: 300,
-            }),
+            link_group: Some(LinkGroup { device: 2, inode: 300 }),
             xattrs: vec![(Bytes::from_static(b"user.a"), Bytes::from_static(b"1"))],
             other: vec![(128, Bytes::from_static(b"x"))],
             ..Metadata::default()
         },
         content: Content::Parts(vec![
-            Part::Data {
-                id: id(0xab),
-                length: 200_000,
-            },
+            Part::Data { id: id(0xab), length: 200_000 },
             Part::Hole { length: 100_000 },
         ]),
     };

@@ -5,20 +5,11 @@ use crate::id::{hex_decode, hex_encode};
 use proptest::prelude::*;
 
 fn record(prefix: u64, pack: u32, frame: u32, place: u32) -> Record {
-    Record {
-        prefix,
-        pack,
-        frame,
-        place,
-    }
+    Record { prefix, pack, frame, place }
 }
 
 fn directory() -> Directory {
-    let frame = |class, stored_len, raw_len| FrameInfo {
-        class,
-        stored_len,
-        raw_len,
-    };
+    let frame = |class, stored_len, raw_len| FrameInfo { class, stored_len, raw_len };
     let pack = PackInfo {
         id: PackId([0x22; 16]),
         kind: PackKind::Mixed,
@@ -31,14 +22,8 @@ fn directory() -> Directory {
         replaces: vec![SegmentId([0x11; 16])],
         packs: vec![Arc::new(pack)],
         blocks: vec![
-            BlockInfo {
-                first: 0x0102_0304_0506_0708,
-                length: 40,
-            },
-            BlockInfo {
-                first: u64::MAX,
-                length: 300,
-            },
+            BlockInfo { first: 0x0102_0304_0506_0708, length: 40 },
+            BlockInfo { first: u64::MAX, length: 300 },
         ],
         records: 4097,
     }
@@ -127,20 +112,12 @@ fn a_filter_is_what_xorf_builds() {
 #[test]
 fn filters_of_all_small_sizes_hold_what_was_put_in() {
     for size in 0..200u64 {
-        let prefixes: Vec<u64> = (0..size)
-            .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-            .collect();
+        let prefixes: Vec<u64> = (0..size).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let filter = PrefixFilter::build(&prefixes);
         let filter = PrefixFilter::decode(filter.encoded().to_vec()).unwrap();
-        assert!(
-            prefixes.iter().all(|&prefix| filter.may_contain(prefix)),
-            "{size} prefixes"
-        );
+        assert!(prefixes.iter().all(|&prefix| filter.may_contain(prefix)), "{size} prefixes");
     }
-    assert!(
-        PrefixFilter::default().may_contain(5),
-        "an empty filter excludes nothing"
-    );
+    assert!(PrefixFilter::default().may_contain(5), "an empty filter excludes nothing");
 }
 
 #[test]
@@ -160,10 +137,7 @@ fn filters_of_odd_shape_are_refused() {
         }
     }
     for length in 1..good.len() {
-        assert!(
-            PrefixFilter::decode(good[..length].to_vec()).is_err(),
-            "{length} bytes"
-        );
+        assert!(PrefixFilter::decode(good[..length].to_vec()).is_err(), "{length} bytes");
     }
 }
 
@@ -177,32 +151,14 @@ fn hostile_blocks_are_refused() {
         ("fewer records than counted", format!("02{ten}")),
         ("more bytes than records", format!("01{ten}00")),
         ("the same record twice", format!("02{ten}00000000")),
-        (
-            "descending packs",
-            "02 0000000000000001 01 00 00 00 00 00 00".replace(' ', ""),
-        ),
-        (
-            "a prefix above 64 bits",
-            "02 ffffffffffffffff 00 00 00 01 00 00 00".replace(' ', ""),
-        ),
-        (
-            "frame 65,535",
-            "01 0000000000000001 00 ffff03 00".replace(' ', ""),
-        ),
-        (
-            "place 65,536",
-            "01 0000000000000001 00 00 808004".replace(' ', ""),
-        ),
-        (
-            "pack 2^32",
-            "01 0000000000000001 8080808010 00 00".replace(' ', ""),
-        ),
+        ("descending packs", "02 0000000000000001 01 00 00 00 00 00 00".replace(' ', "")),
+        ("a prefix above 64 bits", "02 ffffffffffffffff 00 00 00 01 00 00 00".replace(' ', "")),
+        ("frame 65,535", "01 0000000000000001 00 ffff03 00".replace(' ', "")),
+        ("place 65,536", "01 0000000000000001 00 00 808004".replace(' ', "")),
+        ("pack 2^32", "01 0000000000000001 8080808010 00 00".replace(' ', "")),
     ];
     for (what, bytes) in cases {
-        assert!(
-            decode_block(&hex_decode(&bytes).unwrap()).is_err(),
-            "{what}"
-        );
+        assert!(decode_block(&hex_decode(&bytes).unwrap()).is_err(), "{what}");
     }
     assert!(decode_block(&hex_decode(&format!("01{ten}")).unwrap()).is_ok());
 }
@@ -263,10 +219,7 @@ fn hostile_directories_are_refused() {
 fn every_prefix_of_a_directory_is_refused() {
     let bytes = directory().encode().unwrap();
     for length in 0..bytes.len() {
-        assert!(
-            Directory::decode(&bytes[..length]).is_err(),
-            "{length} bytes"
-        );
+        assert!(Directory::decode(&bytes[..length]).is_err(), "{length} bytes");
     }
     assert!(Directory::decode(&[&bytes[..], &[0]].concat()).is_err());
 }

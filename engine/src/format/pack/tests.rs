@@ -139,11 +139,7 @@ fn padded_lengths_are_those_of_padme_up_to_two_mebibytes() {
 
 #[test]
 fn a_head_is_written_as_specified() {
-    let mut head = FrameHead {
-        codec: Codec::Stored,
-        reference: None,
-        lengths: vec![3, 300],
-    };
+    let mut head = FrameHead { codec: Codec::Stored, reference: None, lengths: vec![3, 300] };
     assert_eq!(hex_encode(&head.encode()), "0000af020203ac02");
     assert_eq!(head.raw_len(), 303);
     head.codec = Codec::Zstd;
@@ -226,15 +222,9 @@ fn hostile_heads_are_refused() {
     let too_many = MAX_FRAME_OBJECTS as u64 + 1;
     for (name, bytes) in [
         ("absurd raw length", head(u64::MAX, 1, &[u64::MAX])),
-        (
-            "raw length above the limit",
-            head(limit + 1, 1, &[limit + 1]),
-        ),
+        ("raw length above the limit", head(limit + 1, 1, &[limit + 1])),
         ("2^60 objects", head(5, 1 << 60, &[5])),
-        (
-            "objects above the limit",
-            head(0, too_many, &vec![0; too_many as usize]),
-        ),
+        ("objects above the limit", head(0, too_many, &vec![0; too_many as usize])),
         ("more objects than bytes", head(5, 60_000, &[5])),
         ("no objects", head(0, 0, &[])),
         ("sum too small", head(10, 2, &[4, 5])),
@@ -282,11 +272,7 @@ fn hostile_footers_are_refused() {
 
 #[test]
 fn frames_lie_one_after_another() {
-    let frame = |stored_len| FrameInfo {
-        class: Class::Meta,
-        stored_len,
-        raw_len: 1,
-    };
+    let frame = |stored_len| FrameInfo { class: Class::Meta, stored_len, raw_len: 1 };
     let info = PackInfo {
         id: PackId([0; 16]),
         kind: PackKind::Meta,

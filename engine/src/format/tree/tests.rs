@@ -8,18 +8,13 @@ fn leaf_payload() -> impl Strategy<Value = Payload> {
     let spilled = (any::<[u8; 32]>(), 0..=VALUE_LIMIT as u64);
     prop_oneof![
         vec(any::<u8>(), 0..50).prop_map(|value| Payload::Inline(value.into())),
-        spilled.prop_map(|(id, length)| Payload::Spilled {
-            id: ObjectId(id),
-            length,
-        }),
+        spilled.prop_map(|(id, length)| Payload::Spilled { id: ObjectId(id), length }),
     ]
 }
 
 fn child() -> impl Strategy<Value = Payload> {
-    (any::<[u8; 32]>(), 1..u64::MAX / 100).prop_map(|(id, entries)| Payload::Child {
-        id: ObjectId(id),
-        entries,
-    })
+    (any::<[u8; 32]>(), 1..u64::MAX / 100)
+        .prop_map(|(id, entries)| Payload::Child { id: ObjectId(id), entries })
 }
 
 fn node() -> impl Strategy<Value = (u8, Vec<Item>)> {
@@ -27,10 +22,7 @@ fn node() -> impl Strategy<Value = (u8, Vec<Item>)> {
     let leaf = btree_map(key(), leaf_payload(), 1..20).prop_map(|items| (0, items));
     let inner = (1..LEVEL_LIMIT, btree_map(key(), child(), 1..20));
     prop_oneof![leaf, inner].prop_map(|(level, items)| {
-        let item = |(key, payload): (Vec<u8>, _)| Item {
-            key: key.into(),
-            payload,
-        };
+        let item = |(key, payload): (Vec<u8>, _)| Item { key: key.into(), payload };
         (level, items.into_iter().map(item).collect())
     })
 }
@@ -129,16 +121,8 @@ fn the_format_of_nodes_stays() {
         item("b", Payload::Child { id, entries: 1 }),
     ];
     let cases = [
-        (
-            0,
-            &leaf[..],
-            format!("01000300036162630 66f6e65 020164 8310 {cd} 03016100"),
-        ),
-        (
-            2,
-            &inner[..],
-            format!("010202 000161 {cd} ac02 000162 {cd} 01"),
-        ),
+        (0, &leaf[..], format!("01000300036162630 66f6e65 020164 8310 {cd} 03016100")),
+        (2, &inner[..], format!("010202 000161 {cd} ac02 000162 {cd} 01")),
     ];
     for (level, items, expected) in cases {
         let expected = expected.replace(' ', "");
@@ -146,25 +130,13 @@ fn the_format_of_nodes_stays() {
         let bytes = Bytes::from(hex_decode(&expected).unwrap());
         assert_eq!(decode_node(&bytes).unwrap().items, items);
     }
-    let parts = ListNode::Parts(vec![
-        Part::Data { id, length: 70_000 },
-        Part::Hole { length: 1 },
-    ]);
-    let children = ListNode::Children {
-        level: 1,
-        children: vec![(id, 70_001)],
-    };
-    let cases = [
-        (parts, format!("0002 e0c508 {cd} 03")),
-        (children, format!("0101 {cd} f1a204")),
-    ];
+    let parts = ListNode::Parts(vec![Part::Data { id, length: 70_000 }, Part::Hole { length: 1 }]);
+    let children = ListNode::Children { level: 1, children: vec![(id, 70_001)] };
+    let cases = [(parts, format!("0002 e0c508 {cd} 03")), (children, format!("0101 {cd} f1a204"))];
     for (node, expected) in cases {
         let expected = expected.replace(' ', "");
         assert_eq!(hex_encode(&encode_list_node(&node)), expected);
-        assert_eq!(
-            decode_list_node(&hex_decode(&expected).unwrap()).unwrap(),
-            node
-        );
+        assert_eq!(decode_list_node(&hex_decode(&expected).unwrap()).unwrap(), node);
     }
 }
 
@@ -189,15 +161,9 @@ fn other_forms_are_refused() {
         let error = decode_node(&bytes.into()).expect_err(why).to_string();
         assert!(error.contains(why), "{error}");
     }
-    let child = |entries| Payload::Child {
-        id: ObjectId([1; 32]),
-        entries,
-    };
+    let child = |entries| Payload::Child { id: ObjectId([1; 32]), entries };
     let empty = encode_node(1, &[item("a", child(0))]);
-    assert!(
-        decode_node(&empty.into()).is_err(),
-        "a child without entries"
-    );
+    assert!(decode_node(&empty.into()).is_err(), "a child without entries");
     let many = encode_node(1, &[item("a", child(u64::MAX)), item("b", child(1))]);
     assert!(decode_node(&many.into()).is_err(), "too many entries");
     let parts = vec![Part::Hole { length: 1 }; 513];
@@ -213,10 +179,7 @@ fn shared_keys_do_not_blow_up() {
     let item = |last: u8| {
         let mut key = vec![b'k'; KEY_LIMIT];
         key[KEY_LIMIT - 1] = last;
-        Item {
-            key: key.into(),
-            payload: Payload::Inline(Bytes::new()),
-        }
+        Item { key: key.into(), payload: Payload::Inline(Bytes::new()) }
     };
     let items: Vec<_> = (0..200).map(item).collect();
     assert!(decode_node(&encode_node(0, &items[..16]).into()).is_ok());

@@ -52,14 +52,7 @@ impl EditBuffer {
     pub(super) fn new(limit: usize) -> Result<Self, Error> {
         let key: [u8; 32] = random().map_err(RepoError::from)?;
         let cipher = Aead::new(&key);
-        Ok(Self {
-            edits: Vec::new(),
-            bytes: 0,
-            limit,
-            runs: Vec::new(),
-            cipher,
-            blocks: 0,
-        })
+        Ok(Self { edits: Vec::new(), bytes: 0, limit, runs: Vec::new(), cipher, blocks: 0 })
     }
 
     /// True while there is nothing to apply.
@@ -73,19 +66,12 @@ impl EditBuffer {
             self.bytes += edit.key.len() + edit.value.as_ref().map_or(0, Bytes::len) + EDIT_COST;
         }
         self.edits.extend(edits);
-        if self.bytes > self.limit {
-            self.spill()
-        } else {
-            Ok(())
-        }
+        if self.bytes > self.limit { self.spill() } else { Ok(()) }
     }
 
     fn spill(&mut self) -> Result<(), Error> {
         self.edits.sort_unstable();
-        let mut run = Run {
-            file: tempfile::tempfile().map_err(Error::Temporary)?,
-            blocks: vec![],
-        };
+        let mut run = Run { file: tempfile::tempfile().map_err(Error::Temporary)?, blocks: vec![] };
         let mut block = Writer::new();
         for edit in std::mem::take(&mut self.edits) {
             block.varint(edit.collection.into()).bytes(&edit.key);
@@ -119,21 +105,11 @@ impl EditBuffer {
         self.edits.sort_unstable();
         let mut streams = vec![Stream::Memory(std::mem::take(&mut self.edits).into_iter())];
         for mut run in self.runs.drain(..) {
-            run.file
-                .seek(SeekFrom::Start(0))
-                .map_err(Error::Temporary)?;
+            run.file.seek(SeekFrom::Start(0)).map_err(Error::Temporary)?;
             let blocks = run.blocks.into_iter();
-            streams.push(Stream::File {
-                file: run.file,
-                blocks,
-                edits: vec![].into_iter(),
-            });
+            streams.push(Stream::File { file: run.file, blocks, edits: vec![].into_iter() });
         }
-        let mut sorted = SortedEdits {
-            cipher: self.cipher,
-            streams,
-            heap: BinaryHeap::new(),
-        };
+        let mut sorted = SortedEdits { cipher: self.cipher, streams, heap: BinaryHeap::new() };
         for number in 0..sorted.streams.len() {
             sorted.refill(number)?;
         }
@@ -143,11 +119,7 @@ impl EditBuffer {
 
 enum Stream {
     Memory(vec::IntoIter<CollectionEdit>),
-    File {
-        file: File,
-        blocks: vec::IntoIter<(u32, u32)>,
-        edits: vec::IntoIter<CollectionEdit>,
-    },
+    File { file: File, blocks: vec::IntoIter<(u32, u32)>, edits: vec::IntoIter<CollectionEdit> },
 }
 
 /// A merge of sorted runs.
@@ -169,12 +141,7 @@ fn decode_block(block: Vec<u8>) -> Result<Vec<CollectionEdit>, crate::format::Co
             0 => None,
             _ => Some(bytes.slice_ref(reader.bytes()?)),
         };
-        edits.push(CollectionEdit {
-            collection,
-            key,
-            order,
-            value,
-        });
+        edits.push(CollectionEdit { collection, key, order, value });
     }
     Ok(edits)
 }
@@ -183,11 +150,7 @@ impl SortedEdits {
     fn refill(&mut self, number: usize) -> Result<(), Error> {
         let next = match &mut self.streams[number] {
             Stream::Memory(edits) => edits.next(),
-            Stream::File {
-                file,
-                blocks,
-                edits,
-            } => {
+            Stream::File { file, blocks, edits } => {
                 if let (0, Some((block, length))) = (edits.len(), blocks.as_slice().first()) {
                     let mut bytes = vec![0; *length as usize];
                     file.read_exact(&mut bytes).map_err(Error::Temporary)?;
@@ -260,12 +223,7 @@ mod tests {
                     let value = (number % 5 != batch % 5)
                         .then(|| Bytes::from(vec![batch as u8; number as usize * 3]));
                     model.insert((collection, key.clone()), value.clone());
-                    edits.push(CollectionEdit {
-                        collection,
-                        key,
-                        order: (batch, place),
-                        value,
-                    });
+                    edits.push(CollectionEdit { collection, key, order: (batch, place), value });
                 }
                 buffer.extend(edits).unwrap();
             }

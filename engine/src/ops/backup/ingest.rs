@@ -63,39 +63,19 @@ impl Ingest<'_> {
         let (collection, key, mut entry, payload) = match change {
             Change::Delete { collection, key } => {
                 let collection = collection as u32;
-                return Ok(Some(CollectionEdit {
-                    collection,
-                    key,
-                    order,
-                    value: None,
-                }));
+                return Ok(Some(CollectionEdit { collection, key, order, value: None }));
             }
-            Change::Put {
-                collection,
-                key,
-                entry,
-                payload,
-            } => (collection, key, entry, payload),
+            Change::Put { collection, key, entry, payload } => (collection, key, entry, payload),
         };
         if let Some(problem) = self.content(&mut entry, payload)? {
             let is_lost = problem.1;
-            problems.push(KeyProblem {
-                collection,
-                key: key.clone(),
-                problem: problem.0,
-                is_lost,
-            });
+            problems.push(KeyProblem { collection, key: key.clone(), problem: problem.0, is_lost });
             if is_lost {
                 return Ok(None);
             }
         }
         let value = Some(Bytes::from(encode_entry(&entry)));
-        Ok(Some(CollectionEdit {
-            collection: collection as u32,
-            key,
-            order,
-            value,
-        }))
+        Ok(Some(CollectionEdit { collection: collection as u32, key, order, value }))
     }
 
     /// Fills in content and size. A problem comes with whether the entry is lost.
@@ -212,12 +192,7 @@ impl Ingest<'_> {
                 Err(error) => {
                     let (path, message) = (reader.path(), format!("it cannot be read: {error}"));
                     let kind = ProblemKind::Unreadable;
-                    return Ok(Read::Failed(Problem {
-                        path,
-                        kind,
-                        message,
-                        stale: false,
-                    }));
+                    return Ok(Read::Failed(Problem { path, kind, message, stale: false }));
                 }
             };
             let extent_ends = !matches!(piece, Piece::Data(_));

@@ -64,10 +64,7 @@ mod tests {
                 let pending = plan.writer.segment_records * 80;
                 let workers = plan.workers * WORKER_BYTES as usize;
                 let sum = (packs + fixed + caches + pending + workers) as u64;
-                assert!(
-                    sum <= mib * MIB * 21 / 20,
-                    "{sum} of {mib} MiB with {cores} cores"
-                );
+                assert!(sum <= mib * MIB * 21 / 20, "{sum} of {mib} MiB with {cores} cores");
             }
         }
     }

@@ -119,10 +119,9 @@ pub fn backup(
 fn is_damaged_base(error: &Error) -> bool {
     match error {
         Error::Source(SourceError::Base(_)) | Error::Tree(TreeError::Corrupt { .. }) => true,
-        Error::Tree(TreeError::Read { source, .. }) => matches!(
-            source,
-            ObjectError::Missing { .. } | ObjectError::Damaged { .. }
-        ),
+        Error::Tree(TreeError::Read { source, .. }) => {
+            matches!(source, ObjectError::Missing { .. } | ObjectError::Damaged { .. })
+        }
         error => error.kind() == ErrorKind::Corrupt && error.damaged_object().is_some(),
     }
 }

@@ -28,12 +28,7 @@ impl ContentReader for PathReader {
                 _ => ProblemKind::Unreadable,
             };
             let message = format!("it cannot be opened: {error}");
-            Problem {
-                path: self.path(),
-                kind,
-                message,
-                stale: false,
-            }
+            Problem { path: self.path(), kind, message, stale: false }
         })?;
         self.file = Some(opened);
         Ok(())

@@ -91,9 +91,7 @@ impl<'a> Run<'a> {
         let own = repository.client().writer();
         let heads = history.heads();
         let previous = heads.get(&own).map(|snapshot| snapshot.reference());
-        let sequence = heads
-            .get(&own)
-            .map_or(0, |snapshot| snapshot.commit.sequence);
+        let sequence = heads.get(&own).map_or(0, |snapshot| snapshot.commit.sequence);
         let sequence = sequence.max(repository.client().remembered().sequence);
         let others = heads.iter().filter(|(writer, _)| **writer != own);
         let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
@@ -114,11 +112,7 @@ impl<'a> Run<'a> {
             keep,
             proof,
         ));
-        let roots = info
-            .collections
-            .iter()
-            .map(|name| root_of(parent.as_ref(), name))
-            .collect();
+        let roots = info.collections.iter().map(|name| root_of(parent.as_ref(), name)).collect();
         let now = ctx.clock.now();
         Ok(Self {
             progress: Mutex::new(Progress {
@@ -232,10 +226,8 @@ impl<'a> Run<'a> {
         let runtime = self.repository.store().runtime();
         runtime.block_on(async {
             let scan = async {
-                let end = self
-                    .source
-                    .scan(base.as_ref(), self.options.mode, sink, self.ctx)
-                    .await?;
+                let end =
+                    self.source.scan(base.as_ref(), self.options.mode, sink, self.ctx).await?;
                 sink.flush().await?;
                 Ok(end)
             };
@@ -252,10 +244,7 @@ impl<'a> Run<'a> {
         for found in std::mem::take(&mut *locked(&workers.problems)) {
             let mut problem = found.problem;
             if found.is_lost {
-                let root = root_of(
-                    self.parent.as_ref(),
-                    &self.info.collections[found.collection],
-                );
+                let root = root_of(self.parent.as_ref(), &self.info.collections[found.collection]);
                 let tree = Tree::new(self.objects.clone(), root);
                 problem.stale = tree.get(&found.key)?.is_some();
             }
@@ -270,11 +259,7 @@ impl<'a> Run<'a> {
         }
         let stored = workers.figures.new_bytes.load(Ordering::Relaxed);
         let is_due = |progress: &Progress| {
-            let waited = self
-                .ctx
-                .clock
-                .now()
-                .saturating_sub(progress.last_checkpoint);
+            let waited = self.ctx.clock.now().saturating_sub(progress.last_checkpoint);
             stored - progress.last_bytes >= self.options.checkpoint_bytes
                 || waited >= self.options.checkpoint_interval
         };
@@ -300,10 +285,7 @@ impl<'a> Run<'a> {
         let collections = self.carried_collections(progress);
         let commit = self.commit_body(progress, &session, flushed, collections, true);
         let made = self.repository.commit(&session, commit)?;
-        progress.previous = Some(CommitRef {
-            slot: made.slot,
-            hash: made.id,
-        });
+        progress.previous = Some(CommitRef { slot: made.slot, hash: made.id });
         progress.sequence += 1;
         Ok(())
     }
@@ -346,23 +328,12 @@ impl<'a> Run<'a> {
             let mut of_collection = std::iter::from_fn(|| {
                 let next = sorted.next_of(collection).transpose()?;
                 Some(match next {
-                    Ok(next) => Ok(Edit {
-                        key: next.key,
-                        value: next.value,
-                    }),
-                    Err(error) => Err(TreeError::Edits {
-                        source: error.into(),
-                    }),
+                    Ok(next) => Ok(Edit { key: next.key, value: next.value }),
+                    Err(error) => Err(TreeError::Edits { source: error.into() }),
                 })
             });
             let root = &mut progress.roots[collection as usize];
-            *root = edit(
-                &params,
-                &*self.objects,
-                *root,
-                &mut of_collection,
-                &mut filler,
-            )?;
+            *root = edit(&params, &*self.objects, *root, &mut of_collection, &mut filler)?;
         }
         filler.flush()?;
         Ok(())
@@ -393,9 +364,7 @@ impl<'a> Run<'a> {
     }
 
     fn parent_collections(&self) -> Vec<Collection> {
-        self.parent
-            .as_ref()
-            .map_or_else(Vec::new, |parent| parent.commit.collections.clone())
+        self.parent.as_ref().map_or_else(Vec::new, |parent| parent.commit.collections.clone())
     }
 
     fn commit_body(
@@ -468,16 +437,11 @@ impl<'a> Run<'a> {
     fn foreseen(&self, edits: EditBuffer) -> Result<Statistics, Error> {
         let names = self.info.collections.iter();
         let roots = names.filter_map(|name| root_of(self.parent.as_ref(), name));
-        let mut statistics = Statistics {
-            unchanged: roots.map(|root| root.entries).sum(),
-            ..Statistics::default()
-        };
+        let mut statistics =
+            Statistics { unchanged: roots.map(|root| root.entries).sum(), ..Statistics::default() };
         let mut sorted = edits.into_sorted()?;
         while let Some(collection) = sorted.collection() {
-            let root = root_of(
-                self.parent.as_ref(),
-                &self.info.collections[collection as usize],
-            );
+            let root = root_of(self.parent.as_ref(), &self.info.collections[collection as usize]);
             let tree = Tree::new(self.objects.clone(), root);
             let (mut changed, mut deleted) = (0, 0);
             while let Some(edit) = sorted.next_of(collection)? {
@@ -522,10 +486,7 @@ impl<'a> Run<'a> {
     fn final_collections(&self, progress: &Progress, end: &ScanEnd) -> Vec<Collection> {
         let mut collections = self.carried_collections(progress);
         for ended in &end.collections {
-            if let Some(known) = collections
-                .iter_mut()
-                .find(|known| known.name == ended.name)
-            {
+            if let Some(known) = collections.iter_mut().find(|known| known.name == ended.name) {
                 known.cursor = ended.cursor.as_deref().map(hex_encode);
                 known.completeness = ended.completeness.clone();
             }
@@ -557,12 +518,8 @@ impl<'a> Run<'a> {
         let status = commit.status;
         let made = self.repository.commit(&session, commit)?;
         self.read_figures(workers, &mut statistics);
-        self.ctx
-            .monitor
-            .count(Counter::BytesStored, statistics.bytes_added);
-        self.ctx
-            .monitor
-            .count(Counter::ObjectsWritten, statistics.objects_written);
+        self.ctx.monitor.count(Counter::BytesStored, statistics.bytes_added);
+        self.ctx.monitor.count(Counter::ObjectsWritten, statistics.objects_written);
         Ok(BackupReport {
             snapshot: Some(made.id),
             status,
@@ -576,10 +533,7 @@ impl<'a> Run<'a> {
 
 fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<Root> {
     let mut collections = snapshot?.commit.collections.iter();
-    collections
-        .find(|known| known.name == collection)?
-        .root
-        .map(Into::into)
+    collections.find(|known| known.name == collection)?.root.map(Into::into)
 }
 
 fn status(problems: &[Problem], collections: &[Collection]) -> SnapshotStatus {

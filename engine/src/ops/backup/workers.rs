@@ -63,10 +63,7 @@ impl Workers {
         let bench = || {
             let helpers = (count > 1).then(|| frames.0.clone());
             let filler = FrameFiller::new(Arc::clone(&writer), helpers)?;
-            Ok::<_, RepoError>(Mutex::new(Bench {
-                filler,
-                buffer: Vec::new(),
-            }))
+            Ok::<_, RepoError>(Mutex::new(Bench { filler, buffer: Vec::new() }))
         };
         Ok(Self {
             benches: (0..count).map(|_| bench()).collect::<Result<_, _>>()?,
@@ -189,12 +186,9 @@ impl Workers {
             }
         }
         // What was finished before a cancellation is kept for the checkpoint.
-        self.changes
-            .fetch_add(edits.len() as u64, Ordering::Relaxed);
+        self.changes.fetch_add(edits.len() as u64, Ordering::Relaxed);
         let (objects, bytes) = bench.filler.take_figures();
-        self.figures
-            .new_objects
-            .fetch_add(objects, Ordering::Relaxed);
+        self.figures.new_objects.fetch_add(objects, Ordering::Relaxed);
         self.figures.new_bytes.fetch_add(bytes, Ordering::Relaxed);
         for problem in &problems {
             self.ctx.monitor.problem(&problem.problem);

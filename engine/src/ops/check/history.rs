@@ -20,13 +20,7 @@ pub(super) fn check(repository: &Repository, report: &mut CheckReport) -> Result
     let history = repository.history()?;
     let mut listed = BTreeSet::new();
     for room in ["config", "keys", "sessions", "commits", "marks"] {
-        listed.extend(
-            repository
-                .store()
-                .list(room)?
-                .into_iter()
-                .map(|object| object.name),
-        );
+        listed.extend(repository.store().list(room)?.into_iter().map(|object| object.name));
     }
     let listed = Names(listed);
     copies(repository, &listed, report);
@@ -93,9 +87,7 @@ fn copies(repository: &Repository, listed: &Names, report: &mut CheckReport) {
                     });
                 }
             } else {
-                report
-                    .findings
-                    .push(missing(name, "a key slot is gone", hint));
+                report.findings.push(missing(name, "a key slot is gone", hint));
             }
         }
     }
@@ -103,11 +95,8 @@ fn copies(repository: &Repository, listed: &Names, report: &mut CheckReport) {
 
 /// Each commit names the one before it and the heads of the other writers; each mark the one before.
 fn chains(history: &History, listed: &Names, report: &mut CheckReport) {
-    let known: BTreeMap<SessionName, _> = history
-        .snapshots
-        .iter()
-        .map(|snapshot| (snapshot.slot, snapshot.id))
-        .collect();
+    let known: BTreeMap<SessionName, _> =
+        history.snapshots.iter().map(|snapshot| (snapshot.slot, snapshot.id)).collect();
     let mut look = |reference: &CommitRef, by: SessionName| {
         let name = ObjectName::Slot(reference.slot);
         match known.get(&reference.slot) {
@@ -157,11 +146,7 @@ fn memory(repository: &Repository, history: &History, listed: &Names, report: &m
     let remembered = repository.client().remembered();
     if let Some(head) = remembered.head {
         let name = ObjectName::Slot(head.slot);
-        match history
-            .snapshots
-            .iter()
-            .find(|snapshot| snapshot.slot == head.slot)
-        {
+        match history.snapshots.iter().find(|snapshot| snapshot.slot == head.slot) {
             Some(snapshot) if snapshot.id == head.hash => {}
             Some(_) => report.findings.push(rolled_back(name)),
             None if listed.has(name) => {}

@@ -83,15 +83,7 @@ pub fn check(
     let mut damage = Damage::default();
     let history = history::check(repository, &mut report)?;
     let objects = Arc::new(Objects::load(repository, sizes)?);
-    packs::check(
-        repository,
-        &objects,
-        &history,
-        options,
-        &mut report,
-        &mut damage,
-        ctx,
-    )?;
+    packs::check(repository, &objects, &history, options, &mut report, &mut damage, ctx)?;
     trees::check(&objects, &history, &mut report, &mut damage, ctx)?;
     report.findings.extend(damage.findings());
     report.findings.sort();
@@ -152,27 +144,14 @@ impl Damage {
             } else {
                 let named: Vec<_> = hits.paths.iter().map(|path| format!("`{path}`")).collect();
                 let more = hits.path_count - named.len() as u64;
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let snapshots: Vec<_> = hits.snapshots.into_iter().collect();
                 let (paths, snapshots) = (named.join(", "), snapshots.join(", "));
                 format!("{}; hits {paths}{more} in snapshot {snapshots}", hits.what)
             };
             let hint = "back up the source again: what it still has is stored anew".into();
-            let kind = if hits.kind.is_empty() {
-                "lost".into()
-            } else {
-                hits.kind
-            };
-            Finding {
-                object,
-                kind,
-                effect,
-                hint,
-            }
+            let kind = if hits.kind.is_empty() { "lost".into() } else { hits.kind };
+            Finding { object, kind, effect, hint }
         })
     }
 }

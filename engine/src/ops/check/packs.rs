@@ -26,11 +26,7 @@ struct Listed {
 
 impl Listed {
     fn name(&self) -> String {
-        ObjectName::Pack {
-            id: self.id,
-            kind: self.kind,
-        }
-        .to_string()
+        ObjectName::Pack { id: self.id, kind: self.kind }.to_string()
     }
 }
 
@@ -52,30 +48,18 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     let listed = list(repository)?;
     segments(repository, objects, history, report)?;
-    let indexed: BTreeMap<PackId, Arc<PackInfo>> = objects.with_index(|index| {
-        index
-            .packs()
-            .map(|pack| (pack.id, Arc::clone(pack)))
-            .collect()
-    });
-    for pack in indexed
-        .values()
-        .filter(|pack| !listed.contains_key(&pack.id))
-    {
-        let name = ObjectName::Pack {
-            id: pack.id,
-            kind: pack.kind,
-        }
-        .to_string();
+    let indexed: BTreeMap<PackId, Arc<PackInfo>> =
+        objects.with_index(|index| index.packs().map(|pack| (pack.id, Arc::clone(pack))).collect());
+    for pack in indexed.values().filter(|pack| !listed.contains_key(&pack.id)) {
+        let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
         damage.packs.insert(pack.id);
         damage.note(&name, "missing", "the pack is gone");
     }
     let named = named_packs(history);
     lost_packs(&named, &listed, &indexed, damage);
-    report.unreferenced_packs = listed
-        .keys()
-        .filter(|id| !indexed.contains_key(*id) && !named.contains(*id))
-        .count() as u64;
+    report.unreferenced_packs =
+        listed.keys().filter(|id| !indexed.contains_key(*id) && !named.contains(*id)).count()
+            as u64;
     report.packs = listed.len() as u64;
     ctx.monitor.expect(Counter::PacksChecked, report.packs);
 
@@ -84,13 +68,7 @@ pub(super) fn check(
     let threads = threads.min((options.memory * 3 / 4 / PACK_BYTES).max(1) as usize);
     let packs: Vec<_> = listed.values().collect();
     each(threads, &packs, &ctx.cancel, |pack| {
-        let one = PackCheck {
-            objects,
-            pack,
-            info: indexed.get(&pack.id),
-            options,
-            ctx,
-        };
+        let one = PackCheck { objects, pack, info: indexed.get(&pack.id), options, ctx };
         let (damaged, bytes_read) = one.run()?;
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         found.damaged.extend(damaged);
@@ -122,14 +100,7 @@ fn list(repository: &Repository) -> Result<BTreeMap<PackId, Listed>, RepoError> 
     let mut packs = BTreeMap::new();
     for object in repository.store().list("packs")? {
         if let Ok(ObjectName::Pack { id, kind }) = object.name.parse() {
-            packs.insert(
-                id,
-                Listed {
-                    id,
-                    kind,
-                    length: object.length,
-                },
-            );
+            packs.insert(id, Listed { id, kind, length: object.length });
         }
     }
     Ok(packs)
@@ -155,24 +126,12 @@ fn segments(
             });
         }
     }
-    let listed: HashSet<String> = repository
-        .store()
-        .list("index")?
-        .into_iter()
-        .map(|object| object.name)
-        .collect();
+    let listed: HashSet<String> =
+        repository.store().list("index")?.into_iter().map(|object| object.name).collect();
     let replaced: HashSet<_> = objects.with_index(|index| {
-        index
-            .segments()
-            .iter()
-            .flat_map(|it| it.replaces().to_vec())
-            .collect()
+        index.segments().iter().flat_map(|it| it.replaces().to_vec()).collect()
     });
-    for id in history
-        .snapshots
-        .iter()
-        .flat_map(|snapshot| &snapshot.commit.segments)
-    {
+    for id in history.snapshots.iter().flat_map(|snapshot| &snapshot.commit.segments) {
         let name = ObjectName::Segment(*id).to_string();
         if !listed.contains(&name) && !replaced.contains(id) {
             report.findings.push(Finding {
@@ -183,31 +142,16 @@ fn segments(
             });
         }
     }
-    let is_damaged = objects
-        .damaged()
-        .iter()
-        .any(|it| it.name.starts_with("index/"));
-    if is_damaged
-        || report
-            .findings
-            .iter()
-            .any(|it| it.object.starts_with("index/"))
-    {
+    let is_damaged = objects.damaged().iter().any(|it| it.name.starts_with("index/"));
+    if is_damaged || report.findings.iter().any(|it| it.object.starts_with("index/")) {
         objects.recover()?;
     }
     // A block of a segment may be damaged although the segment opens.
     for damaged in objects.with_index(|index| {
         let records = |segment: &crate::index::Segment| {
-            segment
-                .records()
-                .find_map(Result::err)
-                .map(|error| (segment.id(), error))
+            segment.records().find_map(Result::err).map(|error| (segment.id(), error))
         };
-        index
-            .segments()
-            .iter()
-            .filter_map(records)
-            .collect::<Vec<_>>()
+        index.segments().iter().filter_map(records).collect::<Vec<_>>()
     }) {
         report.findings.push(Finding {
             object: ObjectName::Segment(damaged.0).to_string(),
@@ -221,14 +165,8 @@ fn segments(
 
 /// Packs that commits say they wrote.
 fn named_packs(history: &History) -> BTreeSet<PackId> {
-    let commits = history
-        .snapshots
-        .iter()
-        .filter(|snapshot| !snapshot.forgotten);
-    commits
-        .flat_map(|snapshot| &snapshot.commit.packs)
-        .copied()
-        .collect()
+    let commits = history.snapshots.iter().filter(|snapshot| !snapshot.forgotten);
+    commits.flat_map(|snapshot| &snapshot.commit.packs).copied().collect()
 }
 
 /// Notes named packs that are gone. A collector may have rewritten them, so only what the index lacks too is told here.
@@ -241,11 +179,7 @@ fn lost_packs(
     for id in named {
         if !listed.contains_key(id) && !indexed.contains_key(id) {
             // Its kind is not known any more: a session's only pack is a mixed one.
-            let name = ObjectName::Pack {
-                id: *id,
-                kind: PackKind::Mixed,
-            }
-            .to_string();
+            let name = ObjectName::Pack { id: *id, kind: PackKind::Mixed }.to_string();
             damage.packs.insert(*id);
             damage.note(&name, "missing", "a pack that a commit names is gone");
             damage.unknown.insert(name);
@@ -272,11 +206,7 @@ impl PackCheck<'_> {
         let Listed { id, kind, length } = *self.pack;
         if let Some(info) = self.info.filter(|info| info.length != length) {
             let what = format!("it has {length} bytes instead of {}", info.length);
-            let kind = if length < info.length {
-                "truncated"
-            } else {
-                "damaged"
-            };
+            let kind = if length < info.length { "truncated" } else { "damaged" };
             return Ok((self.damaged(None, kind, what), 0));
         }
         let (info, objects) = match self.objects.read_pack_tail(id, kind, length) {
@@ -285,11 +215,7 @@ impl PackCheck<'_> {
                 return Err(error.into());
             }
             Err(error) => {
-                let kind = if self.info.is_some() {
-                    "damaged"
-                } else {
-                    "truncated"
-                };
+                let kind = if self.info.is_some() { "damaged" } else { "truncated" };
                 return Ok((self.damaged(None, kind, chain(&error)), 0));
             }
         };
@@ -297,11 +223,7 @@ impl PackCheck<'_> {
             let what = "its footer says other things than the index".to_owned();
             return Ok((self.damaged(None, "damaged", what), 0));
         }
-        if self.options.read_data {
-            self.read(&info, &objects)
-        } else {
-            Ok((Vec::new(), 0))
-        }
+        if self.options.read_data { self.read(&info, &objects) } else { Ok((Vec::new(), 0)) }
     }
 
     fn read(&self, info: &PackInfo, objects: &PackObjects) -> Result<(Damaged, u64), Error> {
@@ -323,13 +245,8 @@ impl PackCheck<'_> {
                 range.end = next.end;
                 end += 1;
             }
-            let bytes = self
-                .objects
-                .store()
-                .read_range(&self.pack.name(), range.clone())?;
-            self.ctx
-                .monitor
-                .count(Counter::BytesChecked, bytes.len() as u64);
+            let bytes = self.objects.store().read_range(&self.pack.name(), range.clone())?;
+            self.ctx.monitor.count(Counter::BytesChecked, bytes.len() as u64);
             for number in frame..end {
                 let place = info.frame_range(number).unwrap_or(0..0);
                 let start = (place.start - range.start) as usize;
@@ -359,16 +276,10 @@ impl PackCheck<'_> {
         sealed: &[u8],
         objects: &PackObjects,
     ) -> Result<(), String> {
-        let frame = self
-            .objects
-            .open_frame(info, number, sealed)
-            .map_err(|error| chain(&error))?;
+        let frame = self.objects.open_frame(info, number, sealed).map_err(|error| chain(&error))?;
         let none = Vec::<ShortId>::new();
         let expected = objects.get(number as usize).unwrap_or(&none);
-        let class = info
-            .frames
-            .get(number as usize)
-            .map(|frame: &FrameInfo| frame.class);
+        let class = info.frames.get(number as usize).map(|frame: &FrameInfo| frame.class);
         let Some(class) = class.filter(|_| frame.len() == expected.len()) else {
             return Err("it does not hold the objects that the footer lists".into());
         };

@@ -30,20 +30,9 @@ pub(super) fn check(
     damage: &mut Damage,
     ctx: &RunContext,
 ) -> Result<(), Error> {
-    let mut walk = Walk {
-        objects,
-        report,
-        damage,
-        whole: HashSet::new(),
-        snapshot: String::new(),
-    };
+    let mut walk = Walk { objects, report, damage, whole: HashSet::new(), snapshot: String::new() };
     // The newest first: it is the one that most people need.
-    for snapshot in history
-        .snapshots
-        .iter()
-        .rev()
-        .filter(|snapshot| !snapshot.forgotten)
-    {
+    for snapshot in history.snapshots.iter().rev().filter(|snapshot| !snapshot.forgotten) {
         walk.snapshot(snapshot, ctx)?;
     }
     Ok(())
@@ -89,9 +78,7 @@ impl Walk<'_> {
                 )
             };
             match walked {
-                Err(TreeError::Write {
-                    source: crate::object::ObjectError::Cancelled,
-                }) => {
+                Err(TreeError::Write { source: crate::object::ObjectError::Cancelled }) => {
                     return Err(Error::Cancelled);
                 }
                 walked => walked?,
@@ -130,8 +117,7 @@ impl Walk<'_> {
             Ok(entry) => entry,
             Err(error) => {
                 let what = super::chain(&error);
-                self.damage
-                    .note(&format!("entry `{path}`"), "damaged", &what);
+                self.damage.note(&format!("entry `{path}`"), "damaged", &what);
                 return;
             }
         };
@@ -197,11 +183,7 @@ impl Walk<'_> {
         let places = self.objects.places(id).unwrap_or_default();
         let snapshot = self.snapshot.clone();
         for place in &places {
-            let name = ObjectName::Pack {
-                id: place.pack.id,
-                kind: place.pack.kind,
-            }
-            .to_string();
+            let name = ObjectName::Pack { id: place.pack.id, kind: place.pack.kind }.to_string();
             if !self.damage.hits.contains_key(&name) {
                 self.damage.note(&name, "damaged", what);
             }

@@ -27,11 +27,8 @@ fn a_policy_keeps_the_newest_of_each_source_and_the_last_complete_one() {
     snapshots[1].holds.push("audit".into());
     let all: Vec<_> = snapshots.iter().collect();
     let plan = plan_policy(&all, KeepPolicy { last: Some(1) });
-    let told: Vec<_> = plan
-        .keep
-        .iter()
-        .map(|it| (it.source.as_str(), it.reasons.join(", ")))
-        .collect();
+    let told: Vec<_> =
+        plan.keep.iter().map(|it| (it.source.as_str(), it.reasons.join(", "))).collect();
     assert_eq!(
         told,
         [

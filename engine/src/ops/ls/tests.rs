@@ -34,11 +34,7 @@ fn fixture(edits: &[&dyn Fn(&MemorySource)]) -> Fixture {
 fn put(source: &MemorySource, keys: &[&str]) {
     for key in keys {
         let key = key.replace('/', "\0");
-        source.put(
-            "issues",
-            key.clone(),
-            Item::document(format!("content of {key}")),
-        );
+        source.put("issues", key.clone(), Item::document(format!("content of {key}")));
     }
 }
 
@@ -66,17 +62,11 @@ fn listings_go_all_the_way_or_one_level_down() {
     assert_eq!(paths(&files, "/", Depth::All), all);
     // Directories that no entry stands for are there all the same.
     assert_eq!(paths(&files, "", Depth::One), ["/a", "/a.txt", "/z"]);
-    assert_eq!(
-        paths(&files, "/a", Depth::All),
-        ["/a", "/a/b", "/a/b/c", "/a/d"]
-    );
+    assert_eq!(paths(&files, "/a", Depth::All), ["/a", "/a/b", "/a/b/c", "/a/d"]);
     assert_eq!(paths(&files, "//z/./y/", Depth::One), ["/z/y/x"]);
     for nothing in ["/b", "/a/b/c/d", "/z/y/xx", "/a.tx"] {
         let error = files.list(nothing.as_bytes(), Depth::All).err().unwrap();
-        assert!(
-            matches!(error, Error::NoSuchPath { .. }),
-            "{nothing}: {error}"
-        );
+        assert!(matches!(error, Error::NoSuchPath { .. }), "{nothing}: {error}");
     }
     for wrong in ["/a/../b", "/a\0b"] {
         let error = files.list(wrong.as_bytes(), Depth::All).err().unwrap();
@@ -94,24 +84,17 @@ fn contents_come_back_whole_and_only_of_files() {
     }]);
     let contents = Contents::new(fixture.reader, &fixture.snapshots[0]);
     let ctx = RunContext::default();
-    for (path, expected) in [
-        ("/issues/large", large.as_ref()),
-        ("/issues/small", b"x"),
-        ("/issues/empty", b""),
-    ] {
+    for (path, expected) in
+        [("/issues/large", large.as_ref()), ("/issues/small", b"x"), ("/issues/empty", b"")]
+    {
         let mut out = Vec::new();
         let length = contents.cat(path.as_bytes(), &mut out, &ctx).unwrap();
         assert!(out == expected && length == expected.len() as u64, "{path}");
     }
     let mut out = Vec::new();
     for nothing in ["/issues", "/issues/none", "/none/x"] {
-        let error = contents
-            .cat(nothing.as_bytes(), &mut out, &ctx)
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::NoSuchPath { .. }),
-            "{nothing}: {error}"
-        );
+        let error = contents.cat(nothing.as_bytes(), &mut out, &ctx).unwrap_err();
+        assert!(matches!(error, Error::NoSuchPath { .. }), "{nothing}: {error}");
     }
     let mut full = [0u8; 10];
     let error = contents.cat(b"/issues/large", &mut full.as_mut_slice(), &ctx);
@@ -136,32 +119,18 @@ fn differences_name_the_fields_of_documents() {
             source.put("users", "v", Item::document("v"));
         },
     ]);
-    let [old, new] = fixture.snapshots.as_slice() else {
-        panic!("two snapshots")
-    };
+    let [old, new] = fixture.snapshots.as_slice() else { panic!("two snapshots") };
     let changes = |old, new, path: &str| {
-        let changes = diff(
-            &fixture.reader,
-            old,
-            new,
-            path.as_bytes(),
-            &RunContext::default(),
-        );
+        let changes = diff(&fixture.reader, old, new, path.as_bytes(), &RunContext::default());
         changes.unwrap().map(Result::unwrap).collect::<Vec<_>>()
     };
     let found = changes(old, new, "/");
-    let told: Vec<_> = found
-        .iter()
-        .map(|it| (it.path.as_str(), it.change, it.fields.join(",")))
-        .collect();
+    let told: Vec<_> =
+        found.iter().map(|it| (it.path.as_str(), it.change, it.fields.join(","))).collect();
     assert_eq!(
         told,
         [
-            (
-                "/issues/ABC-1",
-                ChangeKind::Modified,
-                "fields.summary".into()
-            ),
+            ("/issues/ABC-1", ChangeKind::Modified, "fields.summary".into()),
             ("/issues/ABC-2", ChangeKind::Modified, "content".into()),
             ("/issues/ABC-3", ChangeKind::Removed, String::new()),
             ("/users/v", ChangeKind::Added, String::new()),
@@ -182,14 +151,8 @@ fn figures_add_up() {
         &|source| source.put("issues", "more", Item::file(noise(2, 600_000))),
     ]);
     let stats = stats(&fixture.repository).unwrap();
-    assert_eq!(
-        (stats.snapshots, stats.forgotten, stats.pending_bytes),
-        (2, 0, 0)
-    );
-    assert!(
-        stats.raw_bytes > 1_200_000 && stats.stored_bytes > 1_200_000,
-        "{stats:?}"
-    );
+    assert_eq!((stats.snapshots, stats.forgotten, stats.pending_bytes), (2, 0, 0));
+    assert!(stats.raw_bytes > 1_200_000 && stats.stored_bytes > 1_200_000, "{stats:?}");
     assert_eq!(stats.packs, 2);
     let by_kind: u64 = stats.kinds.values().map(|stored| stored.bytes).sum();
     assert_eq!(by_kind, stats.stored_bytes);

@@ -32,10 +32,7 @@ pub(super) fn restore(
         })?;
         return Ok(report);
     }
-    let target = |source| SinkError::Target {
-        path: path.to_owned(),
-        source,
-    };
+    let target = |source| SinkError::Target { path: path.to_owned(), source };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -68,15 +65,10 @@ pub(super) fn restore(
     for problem in archive.take_problems() {
         report.note(ctx, problem);
     }
-    let file = archive
-        .finish()?
-        .into_inner()
-        .map_err(|error| target(error.into_error()))?;
+    let file = archive.finish()?.into_inner().map_err(|error| target(error.into_error()))?;
     let exists = path.exists() && options.overwrite == crate::sink::Overwrite::Never;
     if exists {
-        return Err(Error::Invalid {
-            what: format!("`{}` exists already", path.display()),
-        });
+        return Err(Error::Invalid { what: format!("`{}` exists already", path.display()) });
     }
     file.persist(path).map_err(|error| target(error.error))?;
     Ok(report)

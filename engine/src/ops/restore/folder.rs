@@ -42,10 +42,7 @@ struct Folder<'a> {
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum {
-        let raised = Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        };
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
         // Without it, large restores may meet the limit, which is an error of its own.
         let _ = setrlimit(Resource::Nofile, raised);
     }
@@ -74,9 +71,7 @@ pub(super) fn restore(
         first_names: HashMap::new(),
         window: Window::new(objects, &sink, options, ctx),
     };
-    let walked = wanted.each(&mut report, ctx, &mut |wanted, report| {
-        folder.take(wanted, report)
-    });
+    let walked = wanted.each(&mut report, ctx, &mut |wanted, report| folder.take(wanted, report));
     if let Err(Error::Cancelled) = walked {
         return Err(Error::Cancelled);
     }
@@ -107,9 +102,7 @@ pub(super) fn settle(
 fn contains(directory: &EntryPath, path: &EntryPath) -> bool {
     let mut above = directory.components();
     let mut below = path.components();
-    above
-        .by_ref()
-        .all(|component| below.next() == Some(component))
+    above.by_ref().all(|component| below.next() == Some(component))
 }
 
 impl Folder<'_> {
@@ -190,9 +183,7 @@ impl Folder<'_> {
                 true
             }
             Some(first) => {
-                self.waiting
-                    .links
-                    .push((path.clone(), first.clone(), entry.clone()));
+                self.waiting.links.push((path.clone(), first.clone(), entry.clone()));
                 false
             }
         }

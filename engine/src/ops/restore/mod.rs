@@ -121,11 +121,7 @@ pub fn restore(
     };
     let objects = Arc::new(Objects::load(repository, sizes)?);
     let trees = SnapshotTrees::new(objects.clone(), &snapshot.commit);
-    let wanted = Selection {
-        trees: &trees,
-        snapshot,
-        options,
-    };
+    let wanted = Selection { trees: &trees, snapshot, options };
     wanted.require_paths()?;
     match target {
         RestoreTarget::Directory(root) => folder::restore(&objects, &wanted, root, options, ctx),
@@ -141,8 +137,7 @@ struct Selection<'a> {
 }
 
 fn is_below(key: &[u8], folder: &[u8]) -> bool {
-    key.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest[0] == 0)
+    key.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == 0)
 }
 
 impl Selection<'_> {
@@ -172,15 +167,7 @@ impl Selection<'_> {
                     Err(message) => {
                         let path = display_key(&key);
                         let kind = ProblemKind::Unsupported;
-                        report.note(
-                            ctx,
-                            Problem {
-                                path,
-                                kind,
-                                message,
-                                stale: false,
-                            },
-                        );
+                        report.note(ctx, Problem { path, kind, message, stale: false });
                         Ok(())
                     }
                 }

@@ -77,14 +77,7 @@ impl<'a> Window<'a> {
         options: &'a RestoreOptions,
         ctx: &'a RunContext,
     ) -> Self {
-        Self {
-            objects,
-            sink,
-            options,
-            ctx,
-            files: Vec::new(),
-            pieces: Vec::new(),
-        }
+        Self { objects, sink, options, ctx, files: Vec::new(), pieces: Vec::new() }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -117,13 +110,7 @@ impl<'a> Window<'a> {
             if let Part::Data { id, length } = part {
                 match self.objects.places(&id)?.into_iter().next() {
                     Some(place) => {
-                        self.pieces.push(Piece {
-                            place,
-                            id,
-                            file,
-                            offset,
-                            length,
-                        });
+                        self.pieces.push(Piece { place, id, file, offset, length });
                         count += 1;
                     }
                     None => missing = Some(format!("object {id} of its content is lost")),
@@ -150,13 +137,7 @@ impl<'a> Window<'a> {
             return Ok(());
         }
         self.pieces.sort_unstable_by_key(|piece| {
-            (
-                piece.place.pack.id,
-                piece.place.frame,
-                piece.place.place,
-                piece.file,
-                piece.offset,
-            )
+            (piece.place.pack.id, piece.place.frame, piece.place.place, piece.file, piece.offset)
         });
         let run = WindowRun {
             objects: self.objects,
@@ -211,12 +192,7 @@ fn job(path: EntryPath, entry: Entry, pieces: u32, write: bool) -> FileJob {
 
 fn damaged(job: &FileJob, message: String) -> Problem {
     let path = job.path.to_string();
-    Problem {
-        path,
-        kind: ProblemKind::Unreadable,
-        message,
-        stale: false,
-    }
+    Problem { path, kind: ProblemKind::Unreadable, message, stale: false }
 }
 
 /// Joins neighbouring frames of a pack into requests.
@@ -237,10 +213,7 @@ fn fetches(pieces: &[Piece]) -> Vec<Fetch> {
                 fetch.range.end = fetch.range.end.max(range.end);
                 fetch.pieces.end = number + 1;
             }
-            _ => fetches.push(Fetch {
-                pieces: number..number + 1,
-                range,
-            }),
+            _ => fetches.push(Fetch { pieces: number..number + 1, range }),
         }
         last_pack = Some(pack.id);
     }
@@ -282,10 +255,7 @@ impl WindowRun<'_> {
     /// An error of one file is its problem, and no more of it is written.
     fn settle(&self, job: &FileJob, done: Result<(), SinkError>) -> Result<bool, Error> {
         let mut report = RestoreReport::default();
-        let quiet = RunContext {
-            cancel: self.ctx.cancel.clone(),
-            ..RunContext::default()
-        };
+        let quiet = RunContext { cancel: self.ctx.cancel.clone(), ..RunContext::default() };
         let is_done = settle(done, &mut report, &quiet)?;
         if !is_done {
             job.failed.store(true, Ordering::Relaxed);
@@ -296,10 +266,7 @@ impl WindowRun<'_> {
 
     /// Files without stored pieces: empty, inline, or nothing but a hole.
     fn whole_files(&self) -> Result<(), Error> {
-        while let Some(job) = self
-            .files
-            .get(self.next_file.fetch_add(1, Ordering::Relaxed))
-        {
+        while let Some(job) = self.files.get(self.next_file.fetch_add(1, Ordering::Relaxed)) {
             if self.is_over() {
                 break;
             }
@@ -334,30 +301,17 @@ impl WindowRun<'_> {
     }
 
     fn fetch_all(&self) -> Result<(), Error> {
-        while let Some(fetch) = self
-            .fetches
-            .get(self.next_fetch.fetch_add(1, Ordering::Relaxed))
-        {
+        while let Some(fetch) = self.fetches.get(self.next_fetch.fetch_add(1, Ordering::Relaxed)) {
             if self.is_over() {
                 break;
             }
             let pieces = &self.pieces[fetch.pieces.clone()];
             let pack = &pieces[0].place.pack;
-            let name = ObjectName::Pack {
-                id: pack.id,
-                kind: pack.kind,
-            }
-            .to_string();
+            let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
             // What cannot be fetched together is tried piece by piece, elsewhere too.
-            let sealed = self
-                .objects
-                .store()
-                .read_range(&name, fetch.range.clone())
-                .ok();
+            let sealed = self.objects.store().read_range(&name, fetch.range.clone()).ok();
             for of_frame in pieces.chunk_by(|a, b| a.place.frame == b.place.frame) {
-                let frame = sealed
-                    .as_ref()
-                    .and_then(|it| self.open(of_frame, it, fetch));
+                let frame = sealed.as_ref().and_then(|it| self.open(of_frame, it, fetch));
                 for piece in of_frame {
                     self.write(piece, frame.as_ref())?;
                 }
@@ -377,8 +331,7 @@ impl WindowRun<'_> {
     fn write(&self, piece: &Piece, frame: Option<&Frame>) -> Result<(), Error> {
         let job = &self.files[piece.file as usize];
         let found = frame.and_then(|frame| {
-            self.objects
-                .verified(frame, piece.place.place, Class::Data, &piece.id)
+            self.objects.verified(frame, piece.place.place, Class::Data, &piece.id)
         });
         let object = match found {
             Some(object) => Ok(object),
@@ -440,15 +393,9 @@ impl WindowRun<'_> {
         Ok(())
     }
 
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "it is one of the works of `on_threads`"
-    )]
+    #[expect(clippy::unnecessary_wraps, reason = "it is one of the works of `on_threads`")]
     fn verify_all(&self) -> Result<(), Error> {
-        while let Some(job) = self
-            .files
-            .get(self.next_file.fetch_add(1, Ordering::Relaxed))
-        {
+        while let Some(job) = self.files.get(self.next_file.fetch_add(1, Ordering::Relaxed)) {
             if self.is_over() {
                 break;
             }
@@ -472,16 +419,12 @@ impl WindowRun<'_> {
     /// Reads a restored file back and compares the ids of its pieces.
     fn is_equal(&self, job: &FileJob) -> Result<bool, String> {
         let unreadable = |error: &dyn std::fmt::Display| format!("it cannot be verified: {error}");
-        let mut file = self
-            .sink
-            .open(&job.path)
-            .map_err(|error| unreadable(&error))?;
+        let mut file = self.sink.open(&job.path).map_err(|error| unreadable(&error))?;
         let mut buffer = Vec::new();
         let mut read = |length: u64| {
             buffer.clear();
             let done = (&mut file).take(length).read_to_end(&mut buffer);
-            done.map(|_| std::mem::take(&mut buffer))
-                .map_err(|error| unreadable(&error))
+            done.map(|_| std::mem::take(&mut buffer)).map_err(|error| unreadable(&error))
         };
         if let Content::Inline(bytes) = &job.entry.content
             && read(bytes.len() as u64)? != *bytes

@@ -13,10 +13,7 @@ use super::*;
 fn entry(kind: EntryKind, content: &[u8]) -> Entry {
     let mut entry = Entry::new(kind);
     entry.size = content.len() as u64;
-    entry.metadata.modified = Some(Timestamp {
-        seconds: 1_600_000_000,
-        nanoseconds: 123_456_789,
-    });
+    entry.metadata.modified = Some(Timestamp { seconds: 1_600_000_000, nanoseconds: 123_456_789 });
     entry.metadata.mode = Some(0o640);
     entry.metadata.owner = Some((1234, 4_000_000_000));
     entry.metadata.user = Some(Bytes::from_static("jürgen".as_bytes()));
@@ -59,28 +56,19 @@ fn archive() -> Vec<u8> {
     }
     sink.append(&key(b"folder"), &folder, none).unwrap();
     let mut early = entry(EntryKind::File, &vec![7; 100_000]);
-    early.metadata.modified = Some(Timestamp {
-        seconds: -2,
-        nanoseconds: 500_000_000,
-    });
+    early.metadata.modified = Some(Timestamp { seconds: -2, nanoseconds: 500_000_000 });
     early.metadata.xattrs = vec![("user.a=b".into(), Bytes::from_static(BINARY))];
     let content = vec![7; 100_000];
-    sink.append(&key(b"folder/early"), &early, &mut &content[..])
-        .unwrap();
+    sink.append(&key(b"folder/early"), &early, &mut &content[..]).unwrap();
     let mut late = entry(EntryKind::File, b"");
-    late.metadata.modified = Some(Timestamp {
-        seconds: 13_569_465_600,
-        nanoseconds: 0,
-    });
+    late.metadata.modified = Some(Timestamp { seconds: 13_569_465_600, nanoseconds: 0 });
     sink.append(&key(b"folder/late"), &late, none).unwrap();
     let mut link = entry(EntryKind::Symlink, b"");
     link.metadata.link_target = Some(vec![b't'; 150].into());
     sink.append(&key(b"folder/link"), &link, none).unwrap();
-    sink.append(&key(b"pipe"), &entry(EntryKind::Fifo, b""), none)
-        .unwrap();
+    sink.append(&key(b"pipe"), &entry(EntryKind::Fifo, b""), none).unwrap();
     let long = key(&names()[5]);
-    sink.hard_link(&key(b"hard"), &long, &entry(EntryKind::File, b"xx"))
-        .unwrap();
+    sink.hard_link(&key(b"hard"), &long, &entry(EntryKind::File, b"xx")).unwrap();
     for name in [&b"socket"[..], b"socket2"] {
         let socket = entry(EntryKind::Socket, b"");
         sink.append(&key(name), &socket, none).unwrap();
@@ -159,10 +147,7 @@ fn the_tar_crate_reads_it() {
 /// Runs a program; nothing where there is none.
 fn run(program: &str, arguments: &[&str], at: &Path) -> Option<Output> {
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(at)
-        .env("LC_ALL", "C.UTF-8");
+    command.args(arguments).current_dir(at).env("LC_ALL", "C.UTF-8");
     let output = command.output().ok()?;
     // A stand-in for a program that is not installed.
     (output.status.code() != Some(127)).then_some(output)
@@ -199,10 +184,7 @@ fn gnu_tar_reads_it() {
     if let Ok(length) = rustix::fs::getxattr(out.join("folder/early"), "user.a=b", &mut value[..]) {
         assert_eq!(&value[..length], BINARY);
     }
-    assert_eq!(
-        fs::metadata(out.join("folder/late")).unwrap().mtime(),
-        13_569_465_600
-    );
+    assert_eq!(fs::metadata(out.join("folder/late")).unwrap().mtime(), 13_569_465_600);
     let pipe = fs::metadata(out.join("pipe")).unwrap();
     assert!(pipe.file_type().is_fifo());
     let long = out.join(OsStr::from_bytes(&names()[5]));
@@ -267,8 +249,7 @@ fn an_archive_goes_on_after_a_content_that_does_not() {
     let error = error.unwrap_err();
     assert!(matches!(error, SinkError::Size { .. }) && !error.ends_restore());
     let good = entry(EntryKind::File, b"good");
-    sink.append(&key(b"good"), &good, &mut &b"good and more"[..])
-        .unwrap();
+    sink.append(&key(b"good"), &good, &mut &b"good and more"[..]).unwrap();
     let found = read(&zstd::decode_all(&sink.finish().unwrap()[..]).unwrap());
     let broken = &found[&b"broken"[..]].content;
     assert_eq!(broken.len(), 100_000);
@@ -302,9 +283,8 @@ fn a_full_disk_ends_the_archive() {
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
         .collect();
     let file = entry(EntryKind::File, &noise);
-    let error = (0..100)
-        .find_map(|_| sink.append(&key(b"f"), &file, &mut &noise[..]).err())
-        .unwrap();
+    let error =
+        (0..100).find_map(|_| sink.append(&key(b"f"), &file, &mut &noise[..]).err()).unwrap();
     assert!(error.ends_restore());
     assert!(matches!(error, SinkError::Full { .. }));
 }

@@ -13,10 +13,7 @@ use crate::entry::Timestamp;
 mod limits;
 mod planted;
 
-const TIME: Timestamp = Timestamp {
-    seconds: 1_600_000_000,
-    nanoseconds: 123_456_789,
-};
+const TIME: Timestamp = Timestamp { seconds: 1_600_000_000, nanoseconds: 123_456_789 };
 
 /// A target folder, and one beside it that must never change.
 struct Ground {
@@ -49,10 +46,8 @@ impl Ground {
     }
 
     fn assert_outside_untouched(&self) {
-        let names: Vec<_> = fs::read_dir(self.outside())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let names: Vec<_> =
+            fs::read_dir(self.outside()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["file"]);
         let file = self.outside().join("file");
         assert_eq!(fs::read(&file).unwrap(), b"untouched");
@@ -65,10 +60,7 @@ impl Ground {
 /// A sink as on a kernel that resolves no whole paths.
 fn walking(ground: &Ground, overwrite: Overwrite) -> DirectorySink {
     let sink = ground.sink(overwrite);
-    DirectorySink {
-        beneath: sink.beneath.map(Beneath::without_whole_paths),
-        ..sink
-    }
+    DirectorySink { beneath: sink.beneath.map(Beneath::without_whole_paths), ..sink }
 }
 
 fn path(name: &str) -> EntryPath {
@@ -76,10 +68,7 @@ fn path(name: &str) -> EntryPath {
 }
 
 fn me() -> (u32, u32) {
-    (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    )
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
 fn is_root() -> bool {
@@ -127,10 +116,7 @@ fn a_tree_comes_back_with_modes_and_times() {
     write(&sink, "d/small", b"content").unwrap();
     let large = entry(EntryKind::File, 300_000);
     let target = sink.file(&path("d/large"), &large).unwrap();
-    assert_eq!(
-        fs::metadata(ground.at("d/large")).unwrap().mode() & 0o7777,
-        0o600
-    );
+    assert_eq!(fs::metadata(ground.at("d/large")).unwrap().mode() & 0o7777, 0o600);
     let content = vec![7; 300_000];
     target.write_at(200_000, &content[200_000..]).unwrap();
     target.write_at(0, &content[..200_000]).unwrap();
@@ -141,17 +127,10 @@ fn a_tree_comes_back_with_modes_and_times() {
 
     assert_eq!(fs::read(ground.at("d/small")).unwrap(), b"content");
     assert_eq!(fs::read(ground.at("d/large")).unwrap(), content);
-    assert_eq!(
-        fs::read_link(ground.at("d/link")).unwrap(),
-        PathBuf::from("small")
-    );
-    for (name, mode) in [
-        ("d/small", 0o604),
-        ("d/large", 0o604),
-        ("d/link", 0o777),
-        ("d", 0o705),
-        ("", 0o705),
-    ] {
+    assert_eq!(fs::read_link(ground.at("d/link")).unwrap(), PathBuf::from("small"));
+    for (name, mode) in
+        [("d/small", 0o604), ("d/large", 0o604), ("d/link", 0o777), ("d", 0o705), ("", 0o705)]
+    {
         let metadata = fs::symlink_metadata(ground.at(name)).unwrap();
         assert_eq!(metadata.mode() & 0o7777, mode, "{name}");
         let time = (metadata.mtime(), metadata.mtime_nsec());
@@ -170,12 +149,7 @@ fn a_tree_comes_back_with_modes_and_times() {
 fn the_target_is_made_and_may_be_a_link() {
     let ground = Ground::new();
     let deep = ground.at("new/deeper");
-    write(
-        &DirectorySink::create(&deep, Overwrite::Never).unwrap(),
-        "a",
-        b"1",
-    )
-    .unwrap();
+    write(&DirectorySink::create(&deep, Overwrite::Never).unwrap(), "a", b"1").unwrap();
     assert_eq!(fs::read(deep.join("a")).unwrap(), b"1");
 
     symlink(&deep, ground.at("link")).unwrap();
@@ -224,10 +198,7 @@ fn what_exists_is_treated_as_the_mode_says() {
     use Overwrite::{Always, IfChanged, Never};
     let same = entry(EntryKind::File, 3);
     let mut later = same.clone();
-    later.metadata.modified = Some(Timestamp {
-        nanoseconds: TIME.nanoseconds + 1,
-        ..TIME
-    });
+    later.metadata.modified = Some(Timestamp { nanoseconds: TIME.nanoseconds + 1, ..TIME });
     let longer = entry(EntryKind::File, 4);
     let folder = folder_entry();
     let mut unknown = same.clone();
@@ -253,9 +224,7 @@ fn what_exists_is_treated_as_the_mode_says() {
         let ground = Ground::new();
         let first = ground.sink(Never);
         write(&first, "file", b"old").unwrap();
-        first
-            .special(&path("dangling"), &link_entry("nowhere"))
-            .unwrap();
+        first.special(&path("dangling"), &link_entry("nowhere")).unwrap();
         let sink = ground.sink(overwrite);
         let planned = match sink.plan(&path(name), entry).unwrap() {
             Planned::Write => "write",
@@ -309,14 +278,8 @@ fn only_an_empty_folder_makes_room() {
     sink.directory(&path("empty"), &folder_entry()).unwrap();
     write(&sink, "empty", b"now a file").unwrap();
     // The folder is gone, and so is what was known of it.
-    assert!(matches!(
-        write(&sink, "empty/child", b""),
-        Err(SinkError::NotADirectory { .. })
-    ));
-    assert!(matches!(
-        write(&sink, "full", b""),
-        Err(SinkError::InTheWay { .. })
-    ));
+    assert!(matches!(write(&sink, "empty/child", b""), Err(SinkError::NotADirectory { .. })));
+    assert!(matches!(write(&sink, "full", b""), Err(SinkError::InTheWay { .. })));
     assert!(ground.at("full/of").exists());
 }
 
@@ -362,27 +325,18 @@ fn times_before_1970_and_after_2200_come_back() {
     let sink = ground.sink(Overwrite::Always);
     for seconds in [-2_147_400_000, -1, 0, 13_569_465_600] {
         let mut file = entry(EntryKind::File, 0);
-        let time = Timestamp {
-            seconds,
-            nanoseconds: 999_999_999,
-        };
+        let time = Timestamp { seconds, nanoseconds: 999_999_999 };
         file.metadata.modified = Some(time);
         sink.small_file(&path("f"), &file, b"").unwrap();
         let metadata = fs::metadata(ground.at("f")).unwrap();
-        assert_eq!(
-            (metadata.mtime(), metadata.mtime_nsec()),
-            (seconds, 999_999_999)
-        );
+        assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (seconds, 999_999_999));
         assert!(metadata.atime() > TIME.seconds);
         let planned = ground.sink(Overwrite::IfChanged).plan(&path("f"), &file);
         assert_eq!(planned.unwrap(), Planned::Done);
     }
     assert_eq!(kinds(&sink), [""; 0]);
     let mut far = entry(EntryKind::File, 0);
-    far.metadata.modified = Some(Timestamp {
-        seconds: i64::MAX,
-        nanoseconds: 0,
-    });
+    far.metadata.modified = Some(Timestamp { seconds: i64::MAX, nanoseconds: 0 });
     sink.small_file(&path("far"), &far, b"").unwrap();
     let kept = fs::metadata(ground.at("far")).unwrap().mtime() == i64::MAX;
     assert_eq!(kinds(&sink).len(), usize::from(!kept));
@@ -426,10 +380,8 @@ fn extended_attributes_come_back() {
     assert_eq!(opened.metadata().unwrap().mode() & 0o7777, 0o640);
 
     let mut odd = entry(EntryKind::File, 0);
-    odd.metadata.xattrs = vec![
-        ("nonsense.a".into(), Bytes::new()),
-        ("nonsense.b".into(), Bytes::new()),
-    ];
+    odd.metadata.xattrs =
+        vec![("nonsense.a".into(), Bytes::new()), ("nonsense.b".into(), Bytes::new())];
     sink.small_file(&path("g"), &odd, b"").unwrap();
     sink.small_file(&path("h"), &odd, b"").unwrap();
     let told = kinds(&sink);
@@ -472,8 +424,7 @@ fn pipes_come_back_and_sockets_are_told_once() {
     assert_eq!(sink.plan(&path("pipe"), &pipe).unwrap(), Planned::Done);
 
     for name in ["s", "t"] {
-        sink.special(&path(name), &entry(EntryKind::Socket, 0))
-            .unwrap();
+        sink.special(&path(name), &entry(EntryKind::Socket, 0)).unwrap();
         assert!(!ground.at(name).exists());
     }
     let told = kinds(&sink);
@@ -521,14 +472,7 @@ fn root_brings_back_owners_set_id_bits_devices_and_trusted_attributes() {
     let mknod_works = {
         let folder = File::open(ground.outside().parent().unwrap()).unwrap();
         let mode = Mode::from_raw_mode(0o600);
-        mknodat(
-            &folder,
-            "probe",
-            FileType::CharacterDevice,
-            mode,
-            makedev(1, 3),
-        )
-        .is_ok()
+        mknodat(&folder, "probe", FileType::CharacterDevice, mode, makedev(1, 3)).is_ok()
     };
     sink.special(&path("null"), &device).unwrap();
     let mut folder = folder_entry();
@@ -597,15 +541,9 @@ fn another_user() {
     let mut read_only = entry(EntryKind::File, 1);
     read_only.metadata.mode = Some(0o400);
     read_only.metadata.xattrs = vec![("user.u".into(), Bytes::from_static(b"1"))];
-    sink.small_file(&path("read-only"), &read_only, b"x")
-        .unwrap();
+    sink.small_file(&path("read-only"), &read_only, b"x").unwrap();
     let told = kinds(&sink);
-    let topics = [
-        "its owner",
-        "its set-user-id",
-        "`trusted.t`",
-        "it is a device",
-    ];
+    let topics = ["its owner", "its set-user-id", "`trusted.t`", "it is a device"];
     assert_eq!(told.len(), topics.len(), "{told:?}");
     for topic in topics {
         assert!(told.iter().any(|told| told.contains(topic)), "{told:?}");
@@ -647,11 +585,7 @@ fn another_user_restores_what_it_can_and_tells_the_rest_once() {
     let program = home.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let output = std::process::Command::new(&program)
-        .args([
-            "--ignored",
-            "--exact",
-            "sink::directory::tests::another_user",
-        ])
+        .args(["--ignored", "--exact", "sink::directory::tests::another_user"])
         .env("TMPDIR", home.path())
         .current_dir(home.path())
         .uid(65_534)

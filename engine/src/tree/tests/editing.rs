@@ -37,14 +37,8 @@ fn apply(model: &mut Model, batch: Batch) {
     model.verify();
     let (nodes, values) = model.reachable();
     for id in written {
-        assert!(
-            !old_nodes.contains(&id),
-            "a node was written that was there"
-        );
-        assert!(
-            nodes.contains(&id) || values.contains(&id),
-            "garbage was written"
-        );
+        assert!(!old_nodes.contains(&id), "a node was written that was there");
+        assert!(nodes.contains(&id) || values.contains(&id), "garbage was written");
     }
 }
 
@@ -96,11 +90,7 @@ fn keys_that_never_end_a_node_are_cut_by_size() {
     model.verify();
     let leaves = leaf_sizes(&model);
     let full = leaves.len() - 1;
-    assert!(
-        leaves[..full]
-            .iter()
-            .all(|size| (6_000..8_300).contains(size))
-    );
+    assert!(leaves[..full].iter().all(|size| (6_000..8_300).contains(size)));
     assert!(full >= 10, "{leaves:?}");
     // An entry more at the beginning moves all cuts; one less moves them back.
     let root = model.root;
@@ -108,10 +98,7 @@ fn keys_that_never_end_a_node_are_cut_by_size() {
     model.verify();
     model.edit([(keys[900].clone(), Some(value(45, 3)))]);
     model.verify();
-    let undo = [
-        (keys[900].clone(), Some(value(40, 1))),
-        (Bytes::from_static(b"!"), None),
-    ];
+    let undo = [(keys[900].clone(), Some(value(40, 1))), (Bytes::from_static(b"!"), None)];
     model.edit(undo);
     assert_eq!(model.root, root);
 }
@@ -124,12 +111,7 @@ fn keys_that_always_end_a_node_are_cut_at_the_least_size() {
     model.verify();
     let leaves = leaf_sizes(&model);
     let full = leaves.len() - 1;
-    assert!(
-        leaves[..full]
-            .iter()
-            .all(|size| (800..1_200).contains(size)),
-        "{leaves:?}"
-    );
+    assert!(leaves[..full].iter().all(|size| (800..1_200).contains(size)), "{leaves:?}");
     model.edit(keys.iter().step_by(7).map(|key| (key.clone(), None)));
     model.verify();
 }
@@ -198,23 +180,13 @@ fn what_changes_nothing_writes_nothing() {
     let mut model = Model::of(params(), numbered(3_000));
     let root = model.root;
     let same: Vec<_> = model.map.clone().into_iter().step_by(10).collect();
-    assert!(
-        model
-            .edit(same.into_iter().map(|(key, value)| (key, Some(value))))
-            .is_empty()
-    );
+    assert!(model.edit(same.into_iter().map(|(key, value)| (key, Some(value)))).is_empty());
     let absent = ["", "folder-00003/", "folder-00003/file-000300x", "zzz"];
-    let absent = absent[1..]
-        .iter()
-        .map(|key| (Bytes::from_static(key.as_bytes()), None));
+    let absent = absent[1..].iter().map(|key| (Bytes::from_static(key.as_bytes()), None));
     assert!(model.edit(absent).is_empty());
     assert!(model.edit([]).is_empty());
     assert_eq!(model.root, root);
-    assert!(
-        Model::new(params())
-            .edit([(Bytes::from_static(b"a"), None)])
-            .is_empty()
-    );
+    assert!(Model::new(params()).edit([(Bytes::from_static(b"a"), None)]).is_empty());
 }
 
 #[test]
@@ -224,11 +196,7 @@ fn few_changes_read_and_write_few_nodes() {
     assert!((300..1_200).contains(&nodes), "{nodes}");
     model.objects.take_reads();
     let changes: Vec<_> = numbered(20_000).step_by(200).map(|(key, _)| key).collect();
-    let written = model.edit(
-        changes
-            .iter()
-            .map(|key| (key.clone(), Some(value(22, 99_999)))),
-    );
+    let written = model.edit(changes.iter().map(|key| (key.clone(), Some(value(22, 99_999)))));
     let reads = model.objects.take_reads().len();
     let bytes: usize = written.iter().map(|id| model.objects.length(*id)).sum();
     assert!((100..=250).contains(&written.len()), "{}", written.len());
@@ -245,49 +213,23 @@ fn few_changes_read_and_write_few_nodes() {
 fn edits_that_cannot_be_are_refused() {
     let edit_all = |keys: &[&[u8]], length: usize| {
         let mut edits = keys.iter().map(|key| {
-            let (key, value) = (
-                Bytes::copy_from_slice(key),
-                Some(Bytes::from(vec![0; length])),
-            );
+            let (key, value) = (Bytes::copy_from_slice(key), Some(Bytes::from(vec![0; length])));
             Ok(Edit { key, value })
         });
         let mut objects = MemoryObjects::new();
         edit(&params(), &objects.clone(), None, &mut edits, &mut objects)
     };
-    assert!(matches!(
-        edit_all(&[b"b", b"a"], 0),
-        Err(TreeError::Order { .. })
-    ));
-    assert!(matches!(
-        edit_all(&[b"b", b"b"], 0),
-        Err(TreeError::Order { .. })
-    ));
-    assert!(matches!(
-        edit_all(&[b""], 0),
-        Err(TreeError::KeyLength { length: 0 })
-    ));
+    assert!(matches!(edit_all(&[b"b", b"a"], 0), Err(TreeError::Order { .. })));
+    assert!(matches!(edit_all(&[b"b", b"b"], 0), Err(TreeError::Order { .. })));
+    assert!(matches!(edit_all(&[b""], 0), Err(TreeError::KeyLength { length: 0 })));
     let long = vec![0; KEY_LIMIT + 1];
-    assert!(matches!(
-        edit_all(&[&long], 0),
-        Err(TreeError::KeyLength { .. })
-    ));
+    assert!(matches!(edit_all(&[&long], 0), Err(TreeError::KeyLength { .. })));
     assert!(edit_all(&[&long[1..]], 0).is_ok());
-    assert!(matches!(
-        edit_all(&[b"a"], VALUE_LIMIT + 1),
-        Err(TreeError::ValueLength { .. })
-    ));
+    assert!(matches!(edit_all(&[b"a"], VALUE_LIMIT + 1), Err(TreeError::ValueLength { .. })));
     assert!(edit_all(&[b"a"], VALUE_LIMIT).is_ok());
-    let mut failing = std::iter::once(Err(TreeError::Edits {
-        source: "the disk is gone".into(),
-    }));
+    let mut failing = std::iter::once(Err(TreeError::Edits { source: "the disk is gone".into() }));
     let mut objects = MemoryObjects::new();
-    let failed = edit(
-        &params(),
-        &objects.clone(),
-        None,
-        &mut failing,
-        &mut objects,
-    );
+    let failed = edit(&params(), &objects.clone(), None, &mut failing, &mut objects);
     assert!(matches!(failed, Err(TreeError::Edits { .. })));
 }
 
@@ -301,8 +243,5 @@ fn the_root_of_a_known_map_stays() {
         r#""level":1,"entries":1000}"#
     );
     assert_eq!(json, expected);
-    assert_eq!(
-        serde_json::from_str::<Option<Root>>(&json).unwrap(),
-        model.root
-    );
+    assert_eq!(serde_json::from_str::<Option<Root>>(&json).unwrap(), model.root);
 }

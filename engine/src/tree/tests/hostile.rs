@@ -15,10 +15,7 @@ fn leaf(keys: &[&'static str]) -> Vec<u8> {
 fn inner(level: u8, children: &[(&'static str, ObjectId, u64)]) -> Vec<u8> {
     let item = |(key, id, entries): &(&'static str, ObjectId, u64)| Item {
         key: Bytes::from_static(key.as_bytes()),
-        payload: Payload::Child {
-            id: *id,
-            entries: *entries,
-        },
+        payload: Payload::Child { id: *id, entries: *entries },
     };
     encode_node(level, &children.iter().map(item).collect::<Vec<_>>())
 }
@@ -29,18 +26,9 @@ fn refused(objects: &MemoryObjects, root: Root, why: &str) {
     let other = Tree::new(Arc::new(MemoryObjects::new()), None);
     let mut yes = |_: NodeVisit<'_>| Ok(Descend::Yes);
     assert!(tree.nodes(&mut yes).is_err(), "walk: {why}");
-    assert!(
-        tree.range(b"").take(100).any(|entry| entry.is_err()),
-        "range: {why}"
-    );
-    assert!(
-        diff(&tree, &other).take(100).any(|entry| entry.is_err()),
-        "diff: {why}"
-    );
-    assert!(
-        diff(&other, &tree).take(100).any(|entry| entry.is_err()),
-        "diff: {why}"
-    );
+    assert!(tree.range(b"").take(100).any(|entry| entry.is_err()), "range: {why}");
+    assert!(diff(&tree, &other).take(100).any(|entry| entry.is_err()), "diff: {why}");
+    assert!(diff(&other, &tree).take(100).any(|entry| entry.is_err()), "diff: {why}");
     let edits = ["a", "b", "m", "n", "z"].map(|key| Edit {
         key: Bytes::from_static(key.as_bytes()),
         value: Some(Bytes::from_static(b"new")),
@@ -49,12 +37,7 @@ fn refused(objects: &MemoryObjects, root: Root, why: &str) {
     let mut edits = edits.into_iter().map(Ok);
     let edited = edit(&params(), objects, Some(root), &mut edits, &mut written);
     assert!(edited.is_err(), "edit: {why}");
-    assert!(
-        ["a", "b", "m", "n", "z"]
-            .iter()
-            .any(|key| tree.get(key.as_bytes()).is_err()),
-        "{why}"
-    );
+    assert!(["a", "b", "m", "n", "z"].iter().any(|key| tree.get(key.as_bytes()).is_err()), "{why}");
 }
 
 #[test]
@@ -64,11 +47,7 @@ fn nodes_that_are_not_what_their_parents_say_are_refused() {
     let top = |children: &[(&'static str, ObjectId, u64)]| inner(1, children);
     let good = || (leaf(&["a", "b"]), leaf(&["m", "n"]));
     let children = [("a", low, 2), ("m", high, 2)];
-    let root = |level, entries| Root {
-        node: ID,
-        level,
-        entries,
-    };
+    let root = |level, entries| Root { node: ID, level, entries };
     let build = |top: Vec<u8>, (one, two): (Vec<u8>, Vec<u8>)| {
         let objects = MemoryObjects::new();
         objects.forge(ID, top);
@@ -78,41 +57,17 @@ fn nodes_that_are_not_what_their_parents_say_are_refused() {
     };
     let objects = build(top(&children), good());
     let tree = Tree::new(Arc::new(objects.clone()), Some(root(1, 4)));
-    assert_eq!(
-        tree.range(b"").map(Result::unwrap).count(),
-        4,
-        "the good one"
-    );
+    assert_eq!(tree.range(b"").map(Result::unwrap).count(), 4, "the good one");
     refused(&objects, root(0, 4), "a root of another level");
     refused(&objects, root(2, 4), "a root of another level");
     refused(&objects, root(200, 4), "a root above all levels");
     refused(&objects, root(1, 5), "a root of another count");
 
     let cases = [
-        (
-            top(&[("a", low, 3), ("m", high, 2)]),
-            good(),
-            5,
-            "a child of another count",
-        ),
-        (
-            top(&[("Z", low, 2), ("m", high, 2)]),
-            good(),
-            4,
-            "another first key",
-        ),
-        (
-            top(&children),
-            (leaf(&["a", "m"]), leaf(&["m", "n"])),
-            4,
-            "children that overlap",
-        ),
-        (
-            top(&children),
-            (leaf(&["a", "z"]), leaf(&["m", "n"])),
-            4,
-            "children that overlap",
-        ),
+        (top(&[("a", low, 3), ("m", high, 2)]), good(), 5, "a child of another count"),
+        (top(&[("Z", low, 2), ("m", high, 2)]), good(), 4, "another first key"),
+        (top(&children), (leaf(&["a", "m"]), leaf(&["m", "n"])), 4, "children that overlap"),
+        (top(&children), (leaf(&["a", "z"]), leaf(&["m", "n"])), 4, "children that overlap"),
         (top(&children), (vec![], vec![]), 4, "no node"),
         (
             top(&children),
@@ -120,12 +75,7 @@ fn nodes_that_are_not_what_their_parents_say_are_refused() {
             4,
             "a child of its own level",
         ),
-        (
-            top(&[("a", ID, 2), ("m", high, 2)]),
-            good(),
-            4,
-            "its own child",
-        ),
+        (top(&[("a", ID, 2), ("m", high, 2)]), good(), 4, "its own child"),
         (inner(2, &children), good(), 4, "a level left out"),
     ];
     for (top, nodes, entries, why) in cases {
@@ -142,11 +92,7 @@ fn chains_of_single_children_end() {
     for level in 1..64 {
         objects.forge(id(level), inner(level, &[("a", id(level - 1), 1)]));
     }
-    let root = Root {
-        node: id(63),
-        level: 63,
-        entries: 1,
-    };
+    let root = Root { node: id(63), level: 63, entries: 1 };
     let tree = Tree::new(Arc::new(objects.clone()), Some(root));
     assert_eq!(tree.range(b"").map(Result::unwrap).count(), 1);
     let edits = (0..3_000).map(|number| {
@@ -155,13 +101,7 @@ fn chains_of_single_children_end() {
         Ok(Edit { key, value })
     });
     let mut written = MemoryObjects::new();
-    let edited = edit(
-        &params(),
-        &objects,
-        Some(root),
-        &mut { edits },
-        &mut written,
-    );
+    let edited = edit(&params(), &objects, Some(root), &mut { edits }, &mut written);
     let edited = edited.unwrap().unwrap();
     assert_eq!((edited.level, edited.entries), (2, 3_001));
 }
@@ -173,11 +113,7 @@ fn a_value_of_another_length_is_refused() {
     let payload = Payload::Spilled { id, length: 2_001 };
     let key = Bytes::from_static(b"a");
     objects.forge(ID, encode_node(0, &[Item { key, payload }]));
-    let root = Root {
-        node: ID,
-        level: 0,
-        entries: 1,
-    };
+    let root = Root { node: ID, level: 0, entries: 1 };
     let tree = Tree::new(Arc::new(objects), Some(root));
     assert!(matches!(tree.get(b"a"), Err(TreeError::Corrupt { .. })));
     assert!(tree.range(b"").next().unwrap().is_err());

@@ -44,9 +44,7 @@ fn naive_list(parts: &[Part], objects: &mut MemoryObjects) -> ObjectId {
     };
     let mut level = Vec::new();
     let mut write = |node: ListNode| {
-        let id = objects
-            .write(Class::Meta, &encode_list_node(&node))
-            .unwrap();
+        let id = objects.write(Class::Meta, &encode_list_node(&node)).unwrap();
         (id, node.length().unwrap())
     };
     let mut node = Vec::new();
@@ -74,10 +72,7 @@ fn naive_list(parts: &[Part], objects: &mut MemoryObjects) -> ObjectId {
             node.push(child);
             if ends(&child.0.0, node.len()) || place == last {
                 let children = std::mem::take(&mut node);
-                next.push(write(ListNode::Children {
-                    level: above,
-                    children,
-                }));
+                next.push(write(ListNode::Children { level: above, children }));
             }
         }
         level = next;
@@ -138,26 +133,14 @@ fn lists_of_the_sizes_where_something_changes() {
         // Each of these ends a node.
         let id = |number: usize| {
             ObjectId(
-                [0, 0, 0, 0, 1, (number >> 8) as u8, number as u8, 1]
-                    .repeat(4)
-                    .try_into()
-                    .unwrap(),
+                [0, 0, 0, 0, 1, (number >> 8) as u8, number as u8, 1].repeat(4).try_into().unwrap(),
             )
         };
-        let ending = (0..count).map(|number| Part::Data {
-            id: id(number),
-            length: 9,
-        });
+        let ending = (0..count).map(|number| Part::Data { id: id(number), length: 9 });
         check(&ending.collect::<Vec<_>>());
         // A file of one chunk again and again.
         check(&vec![data(1); count]);
-        check(&vec![
-            Part::Data {
-                id: ObjectId([0; 32]),
-                length: 7
-            };
-            count
-        ]);
+        check(&vec![Part::Data { id: ObjectId([0; 32]), length: 7 }; count]);
         check(&vec![Part::Hole { length: 1 }; count]);
     }
 }
@@ -172,10 +155,7 @@ fn a_change_in_the_middle_reuses_the_rest() {
     list[10_000] = data(1_000_000);
     list.insert(12_000, data(1_000_001));
     let content = build(list.clone(), &mut objects);
-    let new = objects
-        .take_writes()
-        .into_iter()
-        .filter(|id| !old.contains(id));
+    let new = objects.take_writes().into_iter().filter(|id| !old.contains(id));
     let new = new.collect::<BTreeSet<_>>().len();
     assert!(new <= 12, "{new}");
     assert_eq!(read_all(&content, &objects), list);
@@ -195,10 +175,7 @@ fn lengths_that_cannot_be_are_refused() {
     let mut builder = ListBuilder::new();
     let half = Part::Hole { length: 1 << 62 };
     builder.push(half, &mut objects).unwrap();
-    assert!(matches!(
-        builder.push(half, &mut objects),
-        Err(TreeError::ContentLength)
-    ));
+    assert!(matches!(builder.push(half, &mut objects), Err(TreeError::ContentLength)));
     let long = Part::Hole { length: 1 << 63 };
     assert!(ListBuilder::new().push(long, &mut objects).is_err());
 }
@@ -231,10 +208,7 @@ fn hostile_lists_are_refused() {
         (7, 60, false),
     ];
     for (top, count, good) in cases {
-        let content = Content::List {
-            top: id(top),
-            parts: count,
-        };
+        let content = Content::List { top: id(top), parts: count };
         let parts = parts(Arc::new(objects.clone()), &content);
         let read: Result<Vec<_>, _> = parts.take(1_000).collect();
         assert_eq!(read.is_ok(), good, "list {top} of {count}");

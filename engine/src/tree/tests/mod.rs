@@ -88,13 +88,7 @@ pub(super) fn params() -> TreeParams {
 
 /// Sizes that make many levels of few entries.
 pub(super) fn small_params() -> TreeParams {
-    TreeParams {
-        min: 30,
-        target: 60,
-        max: 1500,
-        spill: 100,
-        boundary_key: [9; 32],
-    }
+    TreeParams { min: 30, target: 60, max: 1500, spill: 100, boundary_key: [9; 32] }
 }
 
 /// Step 8 of the specification read word by word: lay all items from left to right, level by level.
@@ -128,27 +122,16 @@ pub(super) fn naive(params: &TreeParams, map: &Map, objects: &mut MemoryObjects)
         items = Vec::new();
         for node in nodes {
             let id = objects.write(Class::Meta, &encode_node(level, &node));
-            let payload = Payload::Child {
-                id: id.unwrap(),
-                entries: node.iter().map(Item::entries).sum(),
-            };
+            let payload =
+                Payload::Child { id: id.unwrap(), entries: node.iter().map(Item::entries).sum() };
             let key = node[0].key.clone();
             items.push(Item { key, payload });
         }
         match &items[..] {
             [] => return None,
-            [
-                Item {
-                    payload: Payload::Child { id, entries },
-                    ..
-                },
-            ] => {
+            [Item { payload: Payload::Child { id, entries }, .. }] => {
                 let (node, entries) = (*id, *entries);
-                return Some(Root {
-                    node,
-                    level,
-                    entries,
-                });
+                return Some(Root { node, level, entries });
             }
             _ => {}
         }
@@ -178,12 +161,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(params: TreeParams) -> Self {
-        Self {
-            params,
-            objects: MemoryObjects::new(),
-            root: None,
-            map: Map::new(),
-        }
+        Self { params, objects: MemoryObjects::new(), root: None, map: Map::new() }
     }
 
     pub(super) fn of(
@@ -214,14 +192,7 @@ impl Model {
             let (key, value) = (key.clone(), value.clone());
             Ok(Edit { key, value })
         });
-        self.root = edit(
-            &self.params,
-            &self.objects,
-            self.root,
-            &mut sorted,
-            &mut stored,
-        )
-        .unwrap();
+        self.root = edit(&self.params, &self.objects, self.root, &mut sorted, &mut stored).unwrap();
         self.objects.add_all(&stored);
         for (key, value) in edits {
             match value {

@@ -54,11 +54,7 @@ fn walks_leave_out_what_they_are_told_to_and_go_on_after_damage() {
     let mut only_top = |visit: NodeVisit<'_>| match visit {
         NodeVisit::Node { level, .. } => {
             seen += 1;
-            Ok(if level == top.level {
-                Descend::Yes
-            } else {
-                Descend::No
-            })
+            Ok(if level == top.level { Descend::Yes } else { Descend::No })
         }
         _ => Ok(Descend::Yes),
     };
@@ -68,17 +64,11 @@ fn walks_leave_out_what_they_are_told_to_and_go_on_after_damage() {
     assert!(seen > 2);
 
     let (nodes, values) = model.reachable();
-    for id in [
-        *nodes.iter().find(|id| **id != top.node).unwrap(),
-        *values.first().unwrap(),
-    ] {
+    for id in [*nodes.iter().find(|id| **id != top.node).unwrap(), *values.first().unwrap()] {
         let bytes = model.objects.read(Class::Meta, &id).unwrap();
         model.objects.forge(id, vec![1, 2, 3]);
         let mut yes = |_: NodeVisit<'_>| Ok(Descend::Yes);
-        assert!(matches!(
-            model.tree().nodes(&mut yes),
-            Err(TreeError::Corrupt { .. })
-        ));
+        assert!(matches!(model.tree().nodes(&mut yes), Err(TreeError::Corrupt { .. })));
         let (mut damaged, mut values) = (Vec::new(), 0);
         let mut count = |visit: NodeVisit<'_>| {
             values += usize::from(matches!(visit, NodeVisit::Value { .. }));
@@ -88,10 +78,7 @@ fn walks_leave_out_what_they_are_told_to_and_go_on_after_damage() {
             damaged.push(error);
             Ok(())
         };
-        model
-            .tree()
-            .nodes_despite_damage(&mut count, &mut note)
-            .unwrap();
+        model.tree().nodes_despite_damage(&mut count, &mut note).unwrap();
         assert!(matches!(damaged[..], [TreeError::Corrupt { id: found, .. }] if found == id));
         assert!(values < 501 && values > 100, "{values}");
         model.objects.forge(id, bytes.to_vec());
@@ -149,10 +136,7 @@ fn few_differences_read_few_nodes() {
     let old = Model::of(params(), numbered(20_000));
     let mut new = Model::of(params(), numbered(20_000));
     let keys: Vec<_> = new.map.keys().step_by(1_999).cloned().collect();
-    let mut edits: Vec<_> = keys
-        .iter()
-        .map(|key| (key.clone(), Some(value(30, 1))))
-        .collect();
+    let mut edits: Vec<_> = keys.iter().map(|key| (key.clone(), Some(value(30, 1)))).collect();
     edits[3].1 = None;
     edits.push((Bytes::from_static(b"folder-00077/new"), Some(value(22, 1))));
     new.edit(edits);
@@ -179,9 +163,6 @@ fn differences_in_height_are_seen_through() {
         new.objects.take_reads();
         check_diff(old, new);
         let reads = low.objects.take_reads().len();
-        assert!(
-            reads < 20,
-            "{reads} reads of the smaller, of levels {levels:?}"
-        );
+        assert!(reads < 20, "{reads} reads of the smaller, of levels {levels:?}");
     }
 }

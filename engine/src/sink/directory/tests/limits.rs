@@ -68,10 +68,7 @@ fn paths_longer_than_the_system_takes_at_once_work() {
         sink.finish_directory(&at(levels), &folder_entry()).unwrap();
     }
     // Sinks that know no folder yet, by both ways of opening one.
-    for sink in [
-        ground.sink(Overwrite::IfChanged),
-        walking(&ground, Overwrite::IfChanged),
-    ] {
+    for sink in [ground.sink(Overwrite::IfChanged), walking(&ground, Overwrite::IfChanged)] {
         assert_eq!(sink.plan(&file, &content).unwrap(), Planned::Done);
         let mut text = String::new();
         let mut opened = sink.open(&file).unwrap();
@@ -91,15 +88,9 @@ fn names_of_255_bytes_and_of_no_text_come_back() {
     let ground = Ground::new();
     let sink = ground.sink(Overwrite::Always);
     let long = vec![b'n'; 255];
-    for key in [
-        &long[..],
-        b"\xff\xfe",
-        b"\xc3\x28\0\x01\x1b[2J",
-        b"new\nline\\",
-    ] {
+    for key in [&long[..], b"\xff\xfe", b"\xc3\x28\0\x01\x1b[2J", b"new\nline\\"] {
         let path = EntryPath::from_key(key).unwrap();
-        sink.small_file(&path, &entry(EntryKind::File, 1), b"x")
-            .unwrap();
+        sink.small_file(&path, &entry(EntryKind::File, 1), b"x").unwrap();
         let name = ground.target().join(OsStr::from_bytes(path.as_bytes()));
         assert_eq!(fs::read(name).unwrap(), b"x");
     }
@@ -134,9 +125,7 @@ fn a_full_disk_is_told_apart() {
     let large = entry(EntryKind::File, 4 << 20);
     let target = sink.file(&path("large"), &large).unwrap();
     let piece = vec![1; 1 << 16];
-    let error = (0..64)
-        .find_map(|part| target.write_at(part << 16, &piece).err())
-        .unwrap();
+    let error = (0..64).find_map(|part| target.write_at(part << 16, &piece).err()).unwrap();
     assert!(matches!(&error, SinkError::Full { path, .. } if path.to_string() == "large"));
     assert!(error.ends_restore());
     assert_eq!(error.kind(), crate::problem::ErrorKind::Full);

@@ -31,10 +31,7 @@ fn a_link_as_a_folder_on_the_way_is_refused() {
                     sink.finish_directory(&path(name), &folder_entry()),
                 ] {
                     let error = result.unwrap_err();
-                    assert!(
-                        matches!(error, SinkError::NotADirectory { .. }),
-                        "{name}: {error:?}"
-                    );
+                    assert!(matches!(error, SinkError::NotADirectory { .. }), "{name}: {error:?}");
                     assert!(!error.ends_restore());
                 }
             }
@@ -75,10 +72,7 @@ fn a_link_as_the_last_component_is_replaced_or_kept() {
     let file = entry(EntryKind::File, 4);
     symlink(&victim, ground.at("f")).unwrap();
     for sink in both(&ground, Overwrite::Never) {
-        assert!(matches!(
-            write(&sink, "f", b"evil"),
-            Err(SinkError::Exists { .. })
-        ));
+        assert!(matches!(write(&sink, "f", b"evil"), Err(SinkError::Exists { .. })));
         assert!(sink.open(&path("f")).is_err());
     }
     for sink in both(&ground, Overwrite::IfChanged) {
@@ -111,8 +105,7 @@ fn a_link_as_the_last_component_is_replaced_or_kept() {
 fn a_link_restored_from_the_snapshot_is_not_followed_either() {
     let ground = Ground::new();
     for sink in both(&ground, Overwrite::Always) {
-        sink.special(&path("way-out"), &link_entry("../outside"))
-            .unwrap();
+        sink.special(&path("way-out"), &link_entry("../outside")).unwrap();
         assert!(write(&sink, "way-out/file", b"evil").is_err());
         assert!(write(&sink, "way-out/new", b"evil").is_err());
     }
