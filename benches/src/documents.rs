@@ -13,7 +13,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Random {
 
     /// A number below `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
+        self.number() % limit.max(1)
     }
 }
 
@@ -73,7 +73,7 @@ pub fn document(number: u64, version: u64) -> Vec<u8> {
         1 + number % 28,
         number % 60,
     );
-    for place in 0..1 + random.below(4) {
+    for place in 0..=random.below(4) {
         if place > 0 {
             out.push(',');
         }

@@ -63,7 +63,7 @@ impl SourceFixture for Folder {
     /// Root reads everything, so this part is for other users.
     fn break_one(&self) -> bool {
         let path = self.path("untouched.txt");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("a mode");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("a mode");
         fs::File::open(&path).is_err()
     }
 

@@ -334,3 +334,25 @@ fn a_harmed_newest_commit() {
 fn a_harmed_mark() {
     matrix(Kind::Mark);
 }
+
+/// A flipped bit in a content hides from deduplication, which trusts footers, until a check of all data has met it.
+#[test]
+fn a_full_backup_heals_what_a_check_has_found() {
+    let repo = TempRepo::memory();
+    repo.create();
+    let source = MemorySource::new("heal", &["issues"]);
+    for number in 0..40 {
+        let item = Item::document(noise(number, 3_000));
+        source.put("issues", format!("issue/{number:05}"), item);
+    }
+    repo.backup(&source);
+    let pack = repo.names().into_iter().find(|name| name.starts_with("packs/")).unwrap();
+    Harm::FlipBegin.apply(&repo, &pack);
+    let found = repo.check(true).unwrap();
+    assert!(named(&found, &pack), "{:?}", found.findings);
+    let report = repo.backup_with(&source, &full_options()).unwrap();
+    assert_eq!(report.status, SnapshotStatus::Complete);
+    assert_same(&repo.newest(), &source.model());
+    let left = repo.check(true).unwrap();
+    assert!(left.findings.iter().all(|it| it.effect.contains("no snapshot")), "{left:?}");
+}

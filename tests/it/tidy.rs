@@ -131,7 +131,7 @@ fn rooms_of_the_engine_use_only_rooms_before_them() {
             match rank(used) {
                 Some(place) if place <= own => {}
                 Some(_) => {
-                    wrong.push(format!("`{name}` uses `{used}`, which comes after `{room}`"))
+                    wrong.push(format!("`{name}` uses `{used}`, which comes after `{room}`"));
                 }
                 None => wrong.push(format!("`{name}` uses `crate::{used}`, which is no room")),
             }

@@ -72,7 +72,7 @@ pub struct Statistics {
     pub objects_written: u64,
     /// Requests made to the source.
     pub requests: u64,
-    /// Objects that the repository did not have.
+    /// Objects of contents that the repository did not have.
     pub new_objects: u64,
     /// Bytes of them before compression.
     pub new_bytes: u64,

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::crypto::random;
 use crate::format::commit::CommitRef;
 use crate::format::name::SessionName;
-use crate::id::WriterId;
+use crate::id::{PackId, WriterId};
 
 /// The client's folder for one repository cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,8 @@ pub struct Remembered {
     pub sequence: u64,
     /// The newest mark that it saw.
     pub mark: Option<String>,
+    /// Packs in which its last check of all data found damage: they are not deduplicated against.
+    pub damaged: Vec<PackId>,
 }
 
 /// A client's memory of one repository.

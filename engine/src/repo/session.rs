@@ -111,7 +111,8 @@ impl Repository {
     }
 
     fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
-        let mut packs = HashSet::new();
+        // What a check found damaged is stored anew as far as the source still has it.
+        let mut packs: HashSet<_> = self.client().remembered().damaged.into_iter().collect();
         for object in self.store().list("gc")? {
             if !matches!(object.name.parse(), Ok(ObjectName::Condemned(_))) {
                 continue;

@@ -269,7 +269,7 @@ impl Parts {
             match expected.load(&*self.reader)? {
                 ListNode::Parts(parts) => self.ready = parts.into_iter(),
                 ListNode::Children { level, children: below } => {
-                    self.open.extend(children(level, below))
+                    self.open.extend(children(level, below));
                 }
             }
         }

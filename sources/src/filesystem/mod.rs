@@ -138,7 +138,7 @@ async fn forward(batch: Batch, changes: &ChangeSink) -> Result<(), SinkClosed> {
     for change in batch.changes {
         match change {
             Put { collection, key, entry, payload } => {
-                changes.put(collection, key, entry, payload).await?
+                changes.put(collection, key, entry, payload).await?;
             }
             Delete { collection, key } => changes.delete(collection, key).await?,
         }

@@ -32,7 +32,7 @@ fn a_deleted_pack_is_named_with_what_it_hits() {
     assert_snapshot!(checked.screen(), @"
     packs/mixed/ID32: missing
       a pack that a commit names is gone; hits `collection files` in snapshot ID8
-      hint: back up the source again: what it still has is stored anew
+      hint: `esker backup --full SOURCE` stores anew what the source still has
     checked 2 snapshots, 1 pack, 2 objects; data not read (`--read-data` reads them) — DAMAGED, 1 finding
     --- stderr
     TIME  WARN esker_engine::repo::objects: an object is missing from the index; the footers of unlisted packs are read

@@ -8,6 +8,7 @@ mod ingest;
 mod memory;
 mod path;
 mod run;
+mod snapshot;
 mod workers;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! One run of a backup: session, scan, checkpoints, commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,22 +12,17 @@ use super::{BackupOptions, BackupReport};
 use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::error::Error;
-use crate::format::commit::{
-    Collection, Commit, CommitRef, SnapshotStatus, SourceIdentity, Statistics,
-};
-use crate::id::{hex_decode, hex_encode};
+use crate::format::commit::{Collection, CommitRef, SnapshotStatus, Statistics};
+use crate::id::hex_decode;
 use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
 use crate::problem::{ErrorKind, Problem};
-use crate::repo::{
-    Flushed, FrameFiller, Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot,
-};
+use crate::repo::{Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot};
 use crate::source::{
-    Base, ChangeSink, Completeness, CompletenessState, ScanEnd, Source, SourceError, SourceInfo,
-    change_channel,
+    Base, ChangeSink, CompletenessState, ScanEnd, Source, SourceError, SourceInfo, change_channel,
 };
 use crate::store::StoreFigures;
-use crate::tree::{Edit, Root, Tree, TreeError, TreeParams, diff, edit};
+use crate::tree::{Root, Tree};
 
 /// Whether the newest snapshot of the source is gone on from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +34,28 @@ pub(super) enum UseParent {
 }
 
 /// What changes from checkpoint to checkpoint.
-struct Progress {
-    session: Arc<Session>,
-    roots: Vec<Option<Root>>,
-    previous: Option<CommitRef>,
-    sequence: u64,
+pub(super) struct Progress {
+    pub(super) session: Arc<Session>,
+    pub(super) roots: Vec<Option<Root>>,
+    pub(super) previous: Option<CommitRef>,
+    pub(super) sequence: u64,
     last_checkpoint: Duration,
     last_bytes: u64,
 }
 
 pub(super) struct Run<'a> {
-    repository: &'a Arc<Repository>,
+    pub(super) repository: &'a Arc<Repository>,
     source: &'a dyn Source,
-    info: SourceInfo,
-    options: &'a BackupOptions,
-    ctx: &'a RunContext,
+    pub(super) info: SourceInfo,
+    pub(super) options: &'a BackupOptions,
+    pub(super) ctx: &'a RunContext,
     plan: MemoryPlan,
-    objects: Arc<Objects>,
-    writer: Arc<ObjectWriter>,
-    parent: Option<Snapshot>,
-    heads: Vec<CommitRef>,
+    pub(super) objects: Arc<Objects>,
+    pub(super) writer: Arc<ObjectWriter>,
+    pub(super) parent: Option<Snapshot>,
+    pub(super) heads: Vec<CommitRef>,
     progress: Mutex<Progress>,
-    started: String,
+    pub(super) started: String,
     figures_before: StoreFigures,
 }
 
@@ -206,11 +201,11 @@ impl<'a> Run<'a> {
                 Err(Error::Cancelled)
             }
             Ok(end) => {
-                problems.extend(self.key_problems(&workers)?);
+                let lost = self.key_problems(&workers, &mut problems)?;
                 if self.options.dry_run {
                     return self.foresee(&workers, problems);
                 }
-                self.commit(&workers, &end, problems)
+                self.commit(&workers, &end, &lost, problems)
             }
             Err(SourceError::Cancelled) => {
                 self.keep_progress(&workers)?;
@@ -239,18 +234,24 @@ impl<'a> Run<'a> {
     }
 
     /// The problems of the workers; those whose entry stays as the base has it say so.
-    fn key_problems(&self, workers: &Workers) -> Result<Vec<Problem>, Error> {
-        let mut problems = Vec::new();
+    /// Returns the collections that lack something: their cursors must not pass it.
+    fn key_problems(
+        &self,
+        workers: &Workers,
+        problems: &mut Vec<Problem>,
+    ) -> Result<BTreeSet<String>, Error> {
+        let mut lost = BTreeSet::new();
         for found in std::mem::take(&mut *locked(&workers.problems)) {
             let mut problem = found.problem;
             if found.is_lost {
-                let root = root_of(self.parent.as_ref(), &self.info.collections[found.collection]);
-                let tree = Tree::new(self.objects.clone(), root);
+                let name = &self.info.collections[found.collection];
+                let tree = Tree::new(self.objects.clone(), root_of(self.parent.as_ref(), name));
                 problem.stale = tree.get(&found.key)?.is_some();
+                lost.insert(name.clone());
             }
             problems.push(problem);
         }
-        Ok(problems)
+        Ok(lost)
     }
 
     fn checkpoint_if_due(&self, workers: &Workers) -> Result<(), Error> {
@@ -310,155 +311,6 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn apply(&self, progress: &mut Progress, edits: EditBuffer) -> Result<(), Error> {
-        if edits.is_empty() {
-            return Ok(());
-        }
-        let sizes = self.repository.config().tree;
-        let params = TreeParams {
-            min: sizes.min,
-            target: sizes.target,
-            max: sizes.max,
-            spill: sizes.spill,
-            boundary_key: self.repository.keys().boundary_key(),
-        };
-        let mut filler = FrameFiller::new(Arc::clone(&self.writer), None)?;
-        let mut sorted = edits.into_sorted()?;
-        while let Some(collection) = sorted.collection() {
-            let mut of_collection = std::iter::from_fn(|| {
-                let next = sorted.next_of(collection).transpose()?;
-                Some(match next {
-                    Ok(next) => Ok(Edit { key: next.key, value: next.value }),
-                    Err(error) => Err(TreeError::Edits { source: error.into() }),
-                })
-            });
-            let root = &mut progress.roots[collection as usize];
-            *root = edit(&params, &*self.objects, *root, &mut of_collection, &mut filler)?;
-        }
-        filler.flush()?;
-        Ok(())
-    }
-
-    /// Collections of a checkpoint: cursors and verdicts are still the parent's.
-    fn carried_collections(&self, progress: &Progress) -> Vec<Collection> {
-        let mut collections = self.parent_collections();
-        for (name, root) in self.info.collections.iter().zip(&progress.roots) {
-            let root = root.map(Into::into);
-            match collections.iter_mut().find(|known| known.name == *name) {
-                Some(known) => known.root = root,
-                None => collections.push(Collection {
-                    name: name.clone(),
-                    root,
-                    cursor: None,
-                    completeness: Completeness {
-                        state: CompletenessState::Partial,
-                        expected: None,
-                        found: root
-                            .map_or(0, |root: crate::format::commit::StoredRoot| root.entries),
-                        detail: "the backup has not ended yet".into(),
-                    },
-                }),
-            }
-        }
-        collections
-    }
-
-    fn parent_collections(&self) -> Vec<Collection> {
-        self.parent.as_ref().map_or_else(Vec::new, |parent| parent.commit.collections.clone())
-    }
-
-    fn commit_body(
-        &self,
-        progress: &Progress,
-        session: &Session,
-        flushed: Flushed,
-        collections: Vec<Collection>,
-        checkpoint: bool,
-    ) -> Commit {
-        let (program, host) = Repository::program_and_host();
-        let now = self.ctx.clock.now();
-        Commit {
-            version: crate::repo::BODY_VERSION,
-            checkpoint,
-            source: SourceIdentity {
-                kind: self.info.kind.clone(),
-                identity: self.info.identity.clone(),
-                name: self.info.name.clone(),
-            },
-            started: self.started.clone(),
-            time: rfc3339(self.options.time.unwrap_or(now)),
-            writer: session.name.writer,
-            sequence: progress.sequence + 1,
-            previous: progress.previous,
-            heads: self.heads.clone(),
-            parent: self.parent.as_ref().map(|parent| parent.slot),
-            collections,
-            packs: flushed.packs,
-            segments: flushed.segments,
-            statistics: Statistics::default(),
-            problems: Vec::new(),
-            tags: self.options.tags.clone(),
-            immutable_until: None,
-            status: SnapshotStatus::Complete,
-            program,
-            host,
-        }
-    }
-
-    /// Counts what differs from the parent; exact, since it compares the trees.
-    fn differences(&self, roots: &[Option<Root>]) -> Result<Statistics, Error> {
-        let mut statistics = Statistics::default();
-        for (name, root) in self.info.collections.iter().zip(roots) {
-            let before = root_of(self.parent.as_ref(), name);
-            let entries = root.map_or(0, |root| root.entries);
-            let Some(before) = before else {
-                statistics.new += entries;
-                continue;
-            };
-            let old = Tree::new(self.objects.clone(), Some(before));
-            let new = Tree::new(self.objects.clone(), *root);
-            let (mut added, mut changed) = (0, 0);
-            for difference in diff(&old, &new) {
-                let difference = difference?;
-                match (difference.old, difference.new) {
-                    (None, _) => added += 1,
-                    (Some(_), None) => statistics.deleted += 1,
-                    (Some(_), Some(_)) => changed += 1,
-                }
-            }
-            statistics.new += added;
-            statistics.changed += changed;
-            statistics.unchanged += entries - added - changed;
-        }
-        Ok(statistics)
-    }
-
-    /// What the edits would change, for a dry run, which builds no trees.
-    fn foreseen(&self, edits: EditBuffer) -> Result<Statistics, Error> {
-        let names = self.info.collections.iter();
-        let roots = names.filter_map(|name| root_of(self.parent.as_ref(), name));
-        let mut statistics =
-            Statistics { unchanged: roots.map(|root| root.entries).sum(), ..Statistics::default() };
-        let mut sorted = edits.into_sorted()?;
-        while let Some(collection) = sorted.collection() {
-            let root = root_of(self.parent.as_ref(), &self.info.collections[collection as usize]);
-            let tree = Tree::new(self.objects.clone(), root);
-            let (mut changed, mut deleted) = (0, 0);
-            while let Some(edit) = sorted.next_of(collection)? {
-                match (tree.get(&edit.key)?, edit.value) {
-                    (None, Some(_)) => statistics.new += 1,
-                    (Some(old), Some(new)) if old != new => changed += 1,
-                    (Some(_), None) => deleted += 1,
-                    _ => {}
-                }
-            }
-            statistics.changed += changed;
-            statistics.deleted += deleted;
-            statistics.unchanged -= changed + deleted;
-        }
-        Ok(statistics)
-    }
-
     /// The report of a dry run.
     fn foresee(&self, workers: &Workers, problems: Vec<Problem>) -> Result<BackupReport, Error> {
         let mut statistics = workers.quiesced(|edits| self.foreseen(edits))?;
@@ -483,21 +335,11 @@ impl<'a> Run<'a> {
         statistics.objects_written = figures.written_objects - self.figures_before.written_objects;
     }
 
-    fn final_collections(&self, progress: &Progress, end: &ScanEnd) -> Vec<Collection> {
-        let mut collections = self.carried_collections(progress);
-        for ended in &end.collections {
-            if let Some(known) = collections.iter_mut().find(|known| known.name == ended.name) {
-                known.cursor = ended.cursor.as_deref().map(hex_encode);
-                known.completeness = ended.completeness.clone();
-            }
-        }
-        collections
-    }
-
     fn commit(
         &self,
         workers: &Workers,
         end: &ScanEnd,
+        lost: &BTreeSet<String>,
         problems: Vec<Problem>,
     ) -> Result<BackupReport, Error> {
         let mut progress = locked(&self.progress);
@@ -509,7 +351,7 @@ impl<'a> Run<'a> {
         let mut statistics = self.differences(&progress.roots)?;
         self.read_figures(workers, &mut statistics);
         statistics.requests = end.requests;
-        let collections = self.final_collections(&progress, end);
+        let collections = self.final_collections(&progress, end, lost);
         let session = Arc::clone(&progress.session);
         let mut commit = self.commit_body(&progress, &session, flushed, collections.clone(), false);
         commit.statistics = statistics;
@@ -531,7 +373,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<Root> {
+pub(super) fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<Root> {
     let mut collections = snapshot?.commit.collections.iter();
     collections.find(|known| known.name == collection)?.root.map(Into::into)
 }

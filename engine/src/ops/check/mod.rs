@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::context::RunContext;
 use crate::error::Error;
 use crate::id::PackId;
-use crate::repo::{CacheSizes, Objects, Repository};
+use crate::repo::{CacheSizes, Objects, Remembered, Repository};
 
 /// How a check is done.
 #[derive(Debug, Clone, Copy)]
@@ -85,10 +85,25 @@ pub fn check(
     let objects = Arc::new(Objects::load(repository, sizes)?);
     packs::check(repository, &objects, &history, options, &mut report, &mut damage, ctx)?;
     trees::check(&objects, &history, &mut report, &mut damage, ctx)?;
+    if options.read_data {
+        remember(repository, &damage);
+    }
     report.findings.extend(damage.findings());
     report.findings.sort();
     report.findings.dedup();
     Ok(report)
+}
+
+/// The next backups of this client do not rely on what is damaged.
+fn remember(repository: &Repository, damage: &Damage) {
+    let of_frames = damage.frames.iter().map(|(pack, _)| *pack);
+    let mut damaged: Vec<_> = damage.packs.iter().copied().chain(of_frames).collect();
+    damaged.sort();
+    damaged.dedup();
+    let client = repository.client();
+    if let Err(error) = client.remember(&Remembered { damaged, ..client.remembered() }) {
+        tracing::warn!(%error, "the damage that was found cannot be remembered");
+    }
 }
 
 /// What a damaged pack hits.
@@ -149,7 +164,7 @@ impl Damage {
                 let (paths, snapshots) = (named.join(", "), snapshots.join(", "));
                 format!("{}; hits {paths}{more} in snapshot {snapshots}", hits.what)
             };
-            let hint = "back up the source again: what it still has is stored anew".into();
+            let hint = "`esker backup --full SOURCE` stores anew what the source still has".into();
             let kind = if hits.kind.is_empty() { "lost".into() } else { hits.kind };
             Finding { object, kind, effect, hint }
         })
