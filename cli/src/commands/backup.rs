@@ -17,9 +17,6 @@ use crate::app::units::{parse_size, parse_snapshot_time};
 use crate::error::CommandError;
 use crate::ui::text;
 
-/// So many problems are told one by one.
-const PROBLEMS_SHOWN: usize = 50;
-
 /// Take a snapshot of folders and files
 ///
 /// One folder is stored with its content at the top; several paths are one source, each under its full path. What was not
@@ -152,14 +149,7 @@ fn tell(
     elapsed: Duration,
     around: &Surroundings<'_>,
 ) -> Result<(), CommandError> {
-    for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
-        around.ui.warning(&problem.to_string());
-    }
-    let further = report.problems.len().saturating_sub(PROBLEMS_SHOWN);
-    if further > 0 {
-        let further = text::plural(further as u64, "further problem", "further problems");
-        around.ui.warning(&format!("and {further}; `--json` lists all"));
-    }
+    around.ui.problems(&report.problems);
     if around.ui.is_verbose() {
         around.ui.note(&match report.parent {
             Some(parent) => format!("compared with snapshot {}", parent.short()),

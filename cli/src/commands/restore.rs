@@ -21,9 +21,6 @@ use crate::app::units::parse_size;
 use crate::error::CommandError;
 use crate::ui::text;
 
-/// So many problems are told one by one.
-const PROBLEMS_SHOWN: usize = 50;
-
 /// What happens to what is at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Overwrite {
@@ -204,14 +201,7 @@ fn tell(
     elapsed: Duration,
     around: &Surroundings<'_>,
 ) -> Result<(), CommandError> {
-    for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
-        around.ui.warning(&problem.to_string());
-    }
-    let further = report.problems.len().saturating_sub(PROBLEMS_SHOWN);
-    if further > 0 {
-        let further = text::plural(further as u64, "further problem", "further problems");
-        around.ui.warning(&format!("and {further}; `--json` lists all"));
-    }
+    around.ui.problems(&report.problems);
     if around.ui.is_json() {
         let planned =
             report.planned.iter().map(|(path, action)| PlannedPath { path: shown(path), action });

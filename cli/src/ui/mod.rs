@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use esker_engine::problem::Problem;
 use esker_engine::secret::Secret;
 use serde::Serialize;
 
@@ -17,6 +18,9 @@ use crate::app::passphrase::Ask;
 use crate::app::settings::{Settings, Verbosity};
 use crate::error::CommandError;
 use progress::{Progress, Show};
+
+/// Of many problems so many are shown.
+const PROBLEMS_SHOWN: usize = 50;
 
 /// Where a command prints to.
 pub struct Streams {
@@ -140,6 +144,18 @@ impl Ui {
     pub(crate) fn warning(&self, text: &str) {
         self.keep_order();
         let _ = writeln!(locked(&self.err), "{} {text}", self.label("warning:", "33"));
+    }
+
+    /// Lists problems: the first ones in full, of the rest how many there are.
+    pub(crate) fn problems(&self, problems: &[Problem]) {
+        for problem in problems.iter().take(PROBLEMS_SHOWN) {
+            self.warning(&problem.to_string());
+        }
+        let further = problems.len().saturating_sub(PROBLEMS_SHOWN);
+        if further > 0 {
+            let further = text::plural(further as u64, "further problem", "further problems");
+            self.warning(&format!("and {further}; `--json` lists all"));
+        }
     }
 
     /// Sends on what was written before, where both streams go to one terminal; an error shows at the end.

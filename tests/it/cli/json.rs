@@ -175,7 +175,6 @@ fn forgetting_and_marks() {
 }
 
 #[test]
-#[ignore = "takes long in the dev profile; `basics` runs it once already"]
 fn the_demonstration() {
     let sandbox = Sandbox::empty();
     let story = sandbox.bare(["demo", "--json", "--keep", "kept"]).run().ok().summary();
