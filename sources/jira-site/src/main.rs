@@ -1,0 +1,3 @@
+//! Serves a simulated Jira site.
+
+fn main() {}
