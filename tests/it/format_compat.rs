@@ -130,9 +130,11 @@ impl Source for Fixed {
                 expected: None,
                 found: 1,
                 detail: String::new(),
+                parts: Vec::new(),
             },
         };
-        Ok(ScanEnd { collections: vec![end("things"), end("issues")], requests: 3 })
+        let collections = vec![end("things"), end("issues")];
+        Ok(ScanEnd { collections, requests: 3, ..ScanEnd::default() })
     }
 }
 

@@ -97,11 +97,12 @@ impl Source for Generated {
                 expected: Some(found),
                 found,
                 detail: String::new(),
+                parts: Vec::new(),
             },
         };
         Ok(ScanEnd {
             collections: vec![end("issues", DOCUMENTS), end("files", FILES)],
-            requests: 0,
+            ..ScanEnd::default()
         })
     }
 }

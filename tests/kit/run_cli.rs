@@ -5,8 +5,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use esker_engine::context::RunContext;
+use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
+use esker_engine::repo::{Client, Repository, Unlock};
+use esker_engine::source::Source;
+use esker_engine::store::Store;
+use esker_engine::testing::{runtime, small_options};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -259,6 +266,20 @@ impl Sandbox {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         CliCommand { sandbox: self, command, input: Vec::new() }
+    }
+
+    /// Takes a snapshot of a source that lives in this process, as of a day of March 2026.
+    pub fn back_up(&self, source: &dyn Source, day: u64) -> BackupReport {
+        let key = Unlock::from_key_file(&self.read("key")).expect("a key file");
+        let place = self.path("repo");
+        let store = Store::open(place.to_str().expect("the path is text"), runtime());
+        let repository = Repository::open(store.expect("a store"), &key, |_| Client::forgetful());
+        // Counted from the last day of February.
+        let time = Duration::from_secs(1_772_236_800 + day * 86_400);
+        let options = BackupOptions { time: Some(time), ..small_options() };
+        let repository = Arc::new(repository.expect("the repository opens"));
+        let report = backup(&repository, source, &options, &RunContext::default());
+        report.expect("the backup works")
     }
 
     /// Runs a command with the repository and the key file of this folder.

@@ -61,9 +61,10 @@ impl Source for Documents {
             expected: Some(self.objects),
             found: self.objects,
             detail: String::new(),
+            parts: Vec::new(),
         };
         let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
-        Ok(ScanEnd { collections: vec![end], requests: 0 })
+        Ok(ScanEnd { collections: vec![end], ..ScanEnd::default() })
     }
 }
 

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use esker_engine::format::commit::SnapshotStatus;
+use esker_engine::format::commit::{Collection, SnapshotStatus, StoredLedger};
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
 use esker_engine::problem::Problem;
-use esker_engine::source::{Completeness, ScanMode};
+use esker_engine::source::{Completeness, CompletenessState, ScanMode};
 use serde::Serialize;
 
 use super::Surroundings;
@@ -16,6 +16,9 @@ use crate::app::source::{self, SourceRequest};
 use crate::app::units::{parse_size, parse_snapshot_time};
 use crate::error::CommandError;
 use crate::ui::text;
+
+/// Of many objects that are gone so many are named.
+const GONE_SHOWN: usize = 10;
 
 /// Take a snapshot of folders and files
 ///
@@ -93,6 +96,7 @@ struct Summary<'a> {
     seconds: f64,
     problems: &'a [Problem],
     completeness: Vec<CollectionSummary<'a>>,
+    ledger: &'a StoredLedger,
 }
 
 #[derive(Serialize)]
@@ -150,6 +154,11 @@ fn tell(
     around: &Surroundings<'_>,
 ) -> Result<(), CommandError> {
     around.ui.problems(&report.problems);
+    let parts = incomplete(&report.collections);
+    around.ui.warnings(&parts, ("further part not complete", "further parts not complete"));
+    for note in gone(&report.ledger) {
+        around.ui.note(&note);
+    }
     if around.ui.is_verbose() {
         around.ui.note(&match report.parent {
             Some(parent) => format!("compared with snapshot {}", parent.short()),
@@ -167,7 +176,7 @@ fn tell(
 
 fn summary<'a>(report: &'a BackupReport, name: &'a str, elapsed: Duration) -> Summary<'a> {
     let statistics = &report.statistics;
-    let of_collection = |it: &'a esker_engine::format::commit::Collection| CollectionSummary {
+    let of_collection = |it: &'a Collection| CollectionSummary {
         collection: &it.name,
         completeness: &it.completeness,
     };
@@ -191,7 +200,48 @@ fn summary<'a>(report: &'a BackupReport, name: &'a str, elapsed: Duration) -> Su
         seconds: elapsed.as_secs_f64(),
         problems: &report.problems,
         completeness: report.collections.iter().map(of_collection).collect(),
+        ledger: &report.ledger,
     }
+}
+
+/// A line for each part of the source that is not complete, where single problems do not say it.
+fn incomplete(collections: &[Collection]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Collection { name, completeness, .. } in collections {
+        let Completeness { state, expected, found, detail, parts } = completeness;
+        let is_whole = |state| matches!(state, CompletenessState::Complete);
+        let parts = parts.iter().filter(|part| !is_whole(part.state));
+        let before = lines.len();
+        lines.extend(parts.map(|it| seen(&it.name, it.expected, it.found, &it.detail)));
+        let is_refused =
+            matches!(state, CompletenessState::NotPermitted | CompletenessState::Failed);
+        if is_refused && lines.len() == before {
+            lines.push(seen(name, *expected, *found, detail));
+        }
+    }
+    lines
+}
+
+/// `ABC: 17 of 520 seen — the account may not browse it`
+fn seen(name: &str, expected: Option<u64>, found: u64, detail: &str) -> String {
+    let of = expected.map_or_else(String::new, |all| format!(" of {}", text::count(all)));
+    let why = if detail.is_empty() { String::new() } else { format!(" — {detail}") };
+    format!("{name}: {}{of} seen{why}", text::count(found))
+}
+
+/// What the source found gone: the first names, and how many there are.
+fn gone(ledger: &StoredLedger) -> impl Iterator<Item = String> {
+    let line = |names: &[String], count: u64, what: &str| {
+        let shown = &names[..names.len().min(GONE_SHOWN)];
+        let further = match count.saturating_sub(shown.len() as u64) {
+            0 => String::new(),
+            further => format!(" and {} further", text::count(further)),
+        };
+        (count > 0).then(|| format!("{what}: {}{further}", shown.join(", ")))
+    };
+    let deleted = line(&ledger.deleted, ledger.deleted_count, "deleted");
+    let vanished = line(&ledger.vanished, ledger.vanished_count, "vanished, deleted or hidden");
+    deleted.into_iter().chain(vanished)
 }
 
 /// The last line for people.
@@ -217,7 +267,14 @@ fn sentence(report: &BackupReport, name: &str, elapsed: Duration) -> String {
         SnapshotStatus::Complete => "complete".into(),
         SnapshotStatus::Partial => {
             let problems = report.problems.len() as u64;
-            format!("partial, {}", text::plural(problems, "problem", "problems"))
+            let problems = text::plural(problems, "problem", "problems");
+            match incomplete(&report.collections).len() as u64 {
+                0 => format!("partial, {problems}"),
+                parts => {
+                    let parts = text::plural(parts, "part", "parts");
+                    format!("partial, {problems}, {parts} not complete")
+                }
+            }
         }
     };
     let requests = match statistics.requests {
@@ -230,4 +287,57 @@ fn sentence(report: &BackupReport, name: &str, elapsed: Duration) -> String {
         text::bytes(statistics.bytes_added),
         text::plural(statistics.objects_written, "object", "objects"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use esker_engine::source::{Ledger, PartCompleteness};
+
+    #[test]
+    fn parts_that_are_not_complete_get_a_line() {
+        let collection = |state, parts| Collection {
+            name: "issues".into(),
+            root: None,
+            cursor: None,
+            completeness: Completeness {
+                state,
+                expected: None,
+                found: 3,
+                detail: "refused".into(),
+                parts,
+            },
+        };
+        let part = PartCompleteness {
+            name: "ABC".into(),
+            state: CompletenessState::NotPermitted,
+            expected: Some(1_520),
+            found: 17,
+            detail: "the account may not browse it".into(),
+        };
+        let check = |state, parts, expected: &[&str]| {
+            assert_eq!(incomplete(&[collection(state, parts)]), expected);
+        };
+        check(CompletenessState::Complete, Vec::new(), &[]);
+        // Problems say what is missing.
+        check(CompletenessState::Partial, Vec::new(), &[]);
+        check(CompletenessState::NotPermitted, Vec::new(), &["issues: 3 seen — refused"]);
+        let line = "ABC: 17 of 1,520 seen — the account may not browse it";
+        check(CompletenessState::Partial, vec![part.clone()], &[line]);
+        check(CompletenessState::Failed, vec![part], &[line]);
+    }
+
+    #[test]
+    fn what_is_gone_is_named_as_far_as_it_fits() {
+        let names = |count: usize| (0..count).map(|number| format!("A-{number}")).collect();
+        let lines = |deleted, vanished| -> Vec<String> {
+            gone(&StoredLedger::from(&Ledger { deleted, vanished })).collect()
+        };
+        assert!(lines(names(0), names(0)).is_empty());
+        assert_eq!(lines(names(2), names(0)), ["deleted: A-0, A-1"]);
+        let many = lines(names(0), names(1_500));
+        assert_eq!(many.len(), 1);
+        assert!(many[0].starts_with("vanished, deleted or hidden: A-0, "), "{many:?}");
+        assert!(many[0].ends_with("A-9 and 1,490 further"), "{many:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `esker snapshots`
 
-use esker_engine::format::commit::{SnapshotStatus, Statistics};
+use esker_engine::format::commit::{SnapshotStatus, Statistics, StoredLedger};
 use esker_engine::id::SnapshotId;
 use esker_engine::repo::Snapshot;
 use serde::Serialize;
@@ -38,6 +38,7 @@ struct Listed<'a> {
     entries: u64,
     host: &'a str,
     stats: &'a Statistics,
+    ledger: &'a StoredLedger,
 }
 
 fn entries(snapshot: &Snapshot) -> u64 {
@@ -60,6 +61,7 @@ impl<'a> From<&'a Snapshot> for Listed<'a> {
             entries: entries(snapshot),
             host: &commit.host,
             stats: &commit.statistics,
+            ledger: &commit.ledger,
         }
     }
 }

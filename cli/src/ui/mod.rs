@@ -5,7 +5,7 @@ pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,8 @@ use crate::app::settings::{Settings, Verbosity};
 use crate::error::CommandError;
 use progress::{Progress, Show};
 
-/// Of many problems so many are shown.
-const PROBLEMS_SHOWN: usize = 50;
+/// Of many warnings of one kind so many are shown.
+const WARNINGS_SHOWN: usize = 50;
 
 /// Where a command prints to.
 pub struct Streams {
@@ -148,12 +148,17 @@ impl Ui {
 
     /// Lists problems: the first ones in full, of the rest how many there are.
     pub(crate) fn problems(&self, problems: &[Problem]) {
-        for problem in problems.iter().take(PROBLEMS_SHOWN) {
-            self.warning(&problem.to_string());
+        self.warnings(problems, ("further problem", "further problems"));
+    }
+
+    /// Warns of each item of a list: the first ones in full, of the rest how many there are.
+    pub(crate) fn warnings<T: Display>(&self, items: &[T], (one, many): (&str, &str)) {
+        for item in items.iter().take(WARNINGS_SHOWN) {
+            self.warning(&item.to_string());
         }
-        let further = problems.len().saturating_sub(PROBLEMS_SHOWN);
+        let further = items.len().saturating_sub(WARNINGS_SHOWN);
         if further > 0 {
-            let further = text::plural(further as u64, "further problem", "further problems");
+            let further = text::plural(further as u64, one, many);
             self.warning(&format!("and {further}; `--json` lists all"));
         }
     }

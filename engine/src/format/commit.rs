@@ -6,7 +6,7 @@ use super::Corrupt;
 use super::name::SessionName;
 use crate::id::{ObjectId, PackId, SegmentId, SnapshotId, WriterId};
 use crate::problem::Problem;
-use crate::source::Completeness;
+use crate::source::{Completeness, Ledger};
 
 /// A commit that another one names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,42 @@ pub struct Statistics {
     pub new_bytes: u64,
 }
 
+/// A commit names at most so many objects of each kind that are gone; the others are only counted.
+const LEDGER_NAMES: usize = 1_000;
+
+/// What the scan found gone, as a commit holds it: the first names, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoredLedger {
+    /// Known to be deleted.
+    pub deleted: Vec<String>,
+    /// How many are known to be deleted.
+    pub deleted_count: u64,
+    /// Not to be seen any more.
+    pub vanished: Vec<String>,
+    /// How many are not to be seen any more.
+    pub vanished_count: u64,
+}
+
+impl StoredLedger {
+    /// True where nothing is gone.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<&Ledger> for StoredLedger {
+    fn from(Ledger { deleted, vanished }: &Ledger) -> Self {
+        let first = |names: &[String]| names.iter().take(LEDGER_NAMES).cloned().collect();
+        Self {
+            deleted: first(deleted),
+            deleted_count: deleted.len() as u64,
+            vanished: first(vanished),
+            vanished_count: vanished.len() as u64,
+        }
+    }
+}
+
 /// Whether anything is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,6 +157,9 @@ pub struct Commit {
     pub statistics: Statistics,
     /// Trouble on the way.
     pub problems: Vec<Problem>,
+    /// What the scan found gone.
+    #[serde(default, skip_serializing_if = "StoredLedger::is_empty")]
+    pub ledger: StoredLedger,
     /// Tags given at the start.
     pub tags: Vec<String>,
     /// Until when no policy may forget it: RFC 3339.
@@ -224,4 +263,30 @@ pub fn encode<T: Serialize>(body: &T) -> Vec<u8> {
 /// Reads a body; fields that this version does not know are passed over.
 pub fn decode<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, Corrupt> {
     serde_json::from_slice(json).map_err(|error| Corrupt::new(error.to_string()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_names_the_first_and_counts_all() {
+        let names: Vec<_> = (0..1_500).map(|number| format!("ABC-{number}")).collect();
+        let ledger = Ledger { deleted: names, vanished: vec!["XY-1".into()] };
+        let stored = StoredLedger::from(&ledger);
+        assert_eq!((stored.deleted.len(), stored.deleted_count), (1_000, 1_500));
+        assert_eq!((stored.vanished.len(), stored.vanished_count), (1, 1));
+        assert_eq!(stored.deleted[999], "ABC-999");
+        assert!(!stored.is_empty());
+        assert!(StoredLedger::from(&Ledger::default()).is_empty());
+    }
+
+    #[test]
+    fn completeness_of_old_commits_has_no_parts() {
+        let old = r#"{"state":"complete","expected":null,"found":3,"detail":""}"#;
+        let read: Completeness = decode(old.as_bytes()).unwrap();
+        assert_eq!(read.parts, []);
+        assert_eq!(encode(&read), old.as_bytes(), "nothing is added where there is nothing to say");
+    }
 }

@@ -50,6 +50,25 @@ pub struct Completeness {
     /// What is missing and why, for a person; empty where nothing is.
     #[serde(default)]
     pub detail: String,
+    /// The parts that are not complete, where the collection has parts; its own state says so too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartCompleteness>,
+}
+
+/// How much of one part of a collection, such as a project, a scan has seen.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PartCompleteness {
+    /// The part, as the source names it.
+    pub name: String,
+    /// The verdict.
+    pub state: CompletenessState,
+    /// How many objects there should be, by an independent route, where there is one.
+    pub expected: Option<u64>,
+    /// How many objects were found.
+    pub found: u64,
+    /// What is missing and why, for a person.
+    #[serde(default)]
+    pub detail: String,
 }
 
 /// The verdict on a collection.
@@ -77,6 +96,16 @@ pub struct CollectionEnd {
     pub completeness: Completeness,
 }
 
+/// What a scan found gone: top-level objects such as issues, by the names that people know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Known to be deleted: the source says so, or no longer has them though it shows everything.
+    pub deleted: Vec<String>,
+    /// Not to be seen any more, and nobody knows why: they may be deleted or hidden. Those that should make the snapshot
+    /// partial are problems too.
+    pub vanished: Vec<String>,
+}
+
 /// What a scan says when it ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScanEnd {
@@ -84,6 +113,8 @@ pub struct ScanEnd {
     pub collections: Vec<CollectionEnd>,
     /// Requests made to the source, where it counts them.
     pub requests: u64,
+    /// What was found gone; empty where the source keeps no such book.
+    pub ledger: Ledger,
 }
 
 /// Why a scan ended early. One bad object is not such a reason: it is a problem.

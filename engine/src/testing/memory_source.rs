@@ -13,7 +13,8 @@ use crate::ops::display_key;
 use crate::problem::{Problem, ProblemKind};
 use crate::source::{
     Base, BaseError, ChangeSink, CollectionEnd, Completeness, CompletenessState, ContentReader,
-    Finished, Payload, Piece, ScanEnd, ScanMode, Source, SourceError, SourceInfo,
+    Finished, Ledger, PartCompleteness, Payload, Piece, ScanEnd, ScanMode, Source, SourceError,
+    SourceInfo,
 };
 
 /// Zeros of a file that make a whole block of this size are handed over as a hole.
@@ -52,6 +53,8 @@ struct State {
     cancel_after_reads: Option<u64>,
     volatile: Volatile,
     silent_deletes: bool,
+    ledger: Ledger,
+    parts: BTreeMap<String, Vec<PartCompleteness>>,
     ticks: u64,
     reads: Vec<Key>,
 }
@@ -69,8 +72,13 @@ pub struct MemorySource {
 impl MemorySource {
     /// An empty source with these collections.
     pub fn new(identity: &str, collections: &[&str]) -> Self {
+        Self::of_kind("memory", identity, collections)
+    }
+
+    /// An empty source that says it is of another kind, such as `jira`.
+    pub fn of_kind(kind: &str, identity: &str, collections: &[&str]) -> Self {
         let info = SourceInfo {
-            kind: "memory".into(),
+            kind: kind.into(),
             identity: identity.into(),
             name: identity.into(),
             collections: collections.iter().map(|&name| name.into()).collect(),
@@ -132,6 +140,16 @@ impl MemorySource {
     /// Lets it break the contract: deletions are not said.
     pub fn forget_deletions(&self) {
         self.state().silent_deletes = true;
+    }
+
+    /// What its scans say is gone.
+    pub fn set_ledger(&self, ledger: Ledger) {
+        self.state().ledger = ledger;
+    }
+
+    /// Parts of a collection that its scans say are not complete.
+    pub fn set_parts(&self, collection: &str, parts: Vec<PartCompleteness>) {
+        self.state().parts.insert(collection.into(), parts);
     }
 
     /// Changes the volatile field, and nothing else.
@@ -290,8 +308,9 @@ impl Source for MemorySource {
                 self.look(&mut scan, &key).await?;
             }
             pushes = scan.pushes;
+            let parts = self.state().parts.get(name).cloned().unwrap_or_default();
             let state = match scan.failed {
-                0 => CompletenessState::Complete,
+                0 if parts.is_empty() => CompletenessState::Complete,
                 _ => CompletenessState::Partial,
             };
             end.collections.push(CollectionEnd {
@@ -302,10 +321,12 @@ impl Source for MemorySource {
                     expected: None,
                     found: scan.found - scan.failed,
                     detail: String::new(),
+                    parts,
                 },
             });
         }
         end.requests = pushes;
+        end.ledger = self.state().ledger.clone();
         Ok(end)
     }
 }

@@ -156,8 +156,8 @@ fn end(found: u64, problems: u64) -> ScanEnd {
         collections: vec![CollectionEnd {
             name: COLLECTION.into(),
             cursor: None,
-            completeness: Completeness { state, expected: None, found, detail },
+            completeness: Completeness { state, expected: None, found, detail, parts: Vec::new() },
         }],
-        requests: 0,
+        ..ScanEnd::default()
     }
 }

@@ -53,6 +53,7 @@ fn init_and_backup() {
             ("seconds", 'n'),
             ("problems", 'a'),
             ("completeness", 'a'),
+            ("ledger", 'o'),
         ],
     );
     assert_eq!(summary["type"], "summary");

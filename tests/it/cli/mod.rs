@@ -6,6 +6,7 @@ mod disk_full;
 mod hostile;
 mod interrupted;
 mod json;
+mod ledger;
 mod marks;
 mod refused;
 mod restoring;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::context::RunContext;
 use crate::error::Error;
-use crate::format::commit::{Collection, SnapshotStatus, Statistics};
+use crate::format::commit::{Collection, SnapshotStatus, Statistics, StoredLedger};
 use crate::id::SnapshotId;
 use crate::object::ObjectError;
 use crate::problem::{ErrorKind, Problem, ProblemKind};
@@ -76,6 +76,8 @@ pub struct BackupReport {
     pub collections: Vec<Collection>,
     /// Trouble on the way.
     pub problems: Vec<Problem>,
+    /// What the source found gone.
+    pub ledger: StoredLedger,
     /// The snapshot that it went on from.
     pub parent: Option<SnapshotId>,
 }

@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             Ok(end) => {
                 let lost = self.key_problems(&workers, &mut problems)?;
                 if self.options.dry_run {
-                    return self.foresee(&workers, problems);
+                    return self.foresee(&workers, &end, &lost, problems);
                 }
                 self.commit(&workers, &end, &lost, problems)
             }
@@ -312,16 +312,24 @@ impl<'a> Run<'a> {
     }
 
     /// The report of a dry run.
-    fn foresee(&self, workers: &Workers, problems: Vec<Problem>) -> Result<BackupReport, Error> {
+    fn foresee(
+        &self,
+        workers: &Workers,
+        end: &ScanEnd,
+        lost: &BTreeSet<String>,
+        problems: Vec<Problem>,
+    ) -> Result<BackupReport, Error> {
         let mut statistics = workers.quiesced(|edits| self.foreseen(edits))?;
         self.read_figures(workers, &mut statistics);
-        let progress = locked(&self.progress);
+        statistics.requests = end.requests;
+        let collections = self.final_collections(&locked(&self.progress), end, lost);
         Ok(BackupReport {
             snapshot: None,
-            status: status(&problems, &[]),
+            status: status(&problems, &collections),
             statistics,
-            collections: self.carried_collections(&progress),
+            collections,
             problems,
+            ledger: (&end.ledger).into(),
             parent: self.parent.as_ref().map(|parent| parent.id),
         })
     }
@@ -356,8 +364,9 @@ impl<'a> Run<'a> {
         let mut commit = self.commit_body(&progress, &session, flushed, collections.clone(), false);
         commit.statistics = statistics;
         commit.problems.clone_from(&problems);
+        commit.ledger = (&end.ledger).into();
         commit.status = status(&problems, &collections);
-        let status = commit.status;
+        let (status, ledger) = (commit.status, commit.ledger.clone());
         let made = self.repository.commit(&session, commit)?;
         self.read_figures(workers, &mut statistics);
         self.ctx.monitor.count(Counter::BytesStored, statistics.bytes_added);
@@ -368,6 +377,7 @@ impl<'a> Run<'a> {
             statistics,
             collections,
             problems,
+            ledger,
             parent: self.parent.as_ref().map(|parent| parent.id),
         })
     }
@@ -378,6 +388,8 @@ pub(super) fn root_of(snapshot: Option<&Snapshot>, collection: &str) -> Option<R
     collections.find(|known| known.name == collection)?.root.map(Into::into)
 }
 
+/// A snapshot is partial by its problems and by what was seen of the collections, and by nothing else: an object that vanished
+/// counts where the source reports it as a problem.
 fn status(problems: &[Problem], collections: &[Collection]) -> SnapshotStatus {
     let is_whole = |it: &Collection| it.completeness.state == CompletenessState::Complete;
     if problems.is_empty() && collections.iter().all(is_whole) {

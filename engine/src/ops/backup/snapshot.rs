@@ -7,7 +7,9 @@ use super::edits::EditBuffer;
 use super::run::{Progress, Run, root_of};
 use crate::clock::rfc3339;
 use crate::error::Error;
-use crate::format::commit::{Collection, Commit, SnapshotStatus, SourceIdentity, Statistics};
+use crate::format::commit::{
+    Collection, Commit, SnapshotStatus, SourceIdentity, Statistics, StoredLedger,
+};
 use crate::id::hex_encode;
 use crate::repo::{Flushed, FrameFiller, Repository, Session};
 use crate::source::{Completeness, CompletenessState, ScanEnd};
@@ -60,6 +62,7 @@ impl Run<'_> {
                         found: root
                             .map_or(0, |root: crate::format::commit::StoredRoot| root.entries),
                         detail: "the backup has not ended yet".into(),
+                        parts: Vec::new(),
                     },
                 }),
             }
@@ -101,6 +104,7 @@ impl Run<'_> {
             segments: flushed.segments,
             statistics: Statistics::default(),
             problems: Vec::new(),
+            ledger: StoredLedger::default(),
             tags: self.options.tags.clone(),
             immutable_until: None,
             status: SnapshotStatus::Complete,
