@@ -1,0 +1,246 @@
+//! What issues refer to: projects with components and versions, fields, types, statuses and the like. It has no sign of
+//! change, so it is read as a whole, and what is as the last snapshot has it costs nothing but the requests.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+use esker_engine::entry::{Entry, EntryKind};
+use esker_engine::problem::{Problem, ProblemKind};
+use esker_engine::source::{
+    CollectionEnd, Completeness, CompletenessState, PartCompleteness, Payload, SourceError,
+};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
+
+use super::Scan;
+use super::known::{self, BaseRecord};
+use super::projects::{Project, ProjectState};
+use crate::jira::attachments::chain;
+use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::document::{canonical, id_of, strip};
+use crate::jira::layout::{CONFIGURATION, PROJECTS, document_key, path};
+
+/// A list of the configuration: the folder that it is stored in, its path, the array in its answer, its page size.
+struct List {
+    folder: &'static str,
+    template: &'static str,
+    array: Option<&'static str>,
+    page: u32,
+}
+
+const fn plain(folder: &'static str, template: &'static str) -> List {
+    List { folder, template, array: None, page: 0 }
+}
+
+/// The lists of a site.
+const LISTS: [List; 7] = [
+    plain("fields", "/rest/api/3/field"),
+    plain("issue-types", "/rest/api/3/issuetype"),
+    plain("statuses", "/rest/api/3/status"),
+    List { folder: "priorities", template: "/rest/api/3/priority/search", array: Some("values"), page: 50 },
+    List { folder: "resolutions", template: "/rest/api/3/resolution/search", array: Some("values"), page: 50 },
+    List { folder: "link-types", template: "/rest/api/3/issueLinkType", array: Some("issueLinkTypes"), page: 0 },
+    plain("project-roles", "/rest/api/3/role"),
+];
+
+const PROJECT: &str = "/rest/api/3/project/{}";
+const COMPONENTS: &str = "/rest/api/3/project/{}/component";
+const VERSIONS: &str = "/rest/api/3/project/{}/version";
+/// Components and versions of a page.
+const PAGE: u32 = 50;
+/// Members of a project's document that are records of their own, or are counted by work on issues.
+const PROJECT_EXTRAS: [&str; 3] = ["components", "versions", "insight"];
+
+/// A document on its way: its key and text.
+type Document = (Bytes, Bytes);
+
+/// How reading a collection went.
+#[derive(Default)]
+struct Progress {
+    found: u64,
+    parts: Vec<PartCompleteness>,
+}
+
+impl Progress {
+    fn end(self, name: &str) -> CollectionEnd {
+        let state = match self.parts.is_empty() {
+            true => CompletenessState::Complete,
+            false => CompletenessState::Partial,
+        };
+        CollectionEnd {
+            name: name.into(),
+            cursor: None,
+            completeness: Completeness {
+                state,
+                expected: None,
+                found: self.found,
+                detail: String::new(),
+                parts: self.parts,
+            },
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// Reads configuration and projects where they are due.
+    pub(super) async fn settings(
+        &self,
+        projects: &BTreeMap<String, Project>,
+    ) -> Result<Vec<CollectionEnd>, SourceError> {
+        if !self.configuration_is_due() {
+            return Ok(Vec::new());
+        }
+        let mut configuration = Progress::default();
+        for list in &LISTS {
+            self.stop_if_cancelled()?;
+            let documents = self.list_of(list).await;
+            self.store(CONFIGURATION, list.folder, documents, &mut configuration).await?;
+        }
+        let mut stored = Progress::default();
+        let read = futures::stream::iter(projects.values())
+            .map(|project| async move { (project, self.project(project).await) })
+            .buffer_unordered(self.options.connections);
+        futures::pin_mut!(read);
+        while let Some((project, documents)) = read.next().await {
+            self.store(PROJECTS, &project.key, documents, &mut stored).await?;
+        }
+        self.forget_projects(projects).await?;
+        Ok(vec![configuration.end(CONFIGURATION), stored.end(PROJECTS)])
+    }
+
+    async fn list_of(&self, list: &List) -> Result<Vec<Document>, RequestError> {
+        let values = match (list.page, list.array) {
+            (0, None) => elements(self.client.get(list.template, &[], &[]).await?),
+            (0, Some(array)) => {
+                let mut answer = self.client.get(list.template, &[], &[]).await?;
+                elements(answer.get_mut(array).map(Value::take).unwrap_or_default())
+            }
+            (page, array) => self.pages(list.template, &[], page, array).await?,
+        };
+        Ok(documents(&[list.folder], values))
+    }
+
+    async fn pages(
+        &self,
+        template: &'static str,
+        args: &[&str],
+        page: u32,
+        array: Option<&'static str>,
+    ) -> Result<Vec<Value>, RequestError> {
+        let mut pages = pages::Offset::new(&self.client, template, args, &[], page, array);
+        let mut values = Vec::new();
+        while let Some(mut page) = pages.next().await? {
+            values.append(&mut page);
+        }
+        Ok(values)
+    }
+
+    /// The documents of one project. One in the bin has only itself.
+    async fn project(&self, project: &Project) -> Result<Vec<Document>, RequestError> {
+        let folder = project.key.as_str();
+        let id = project.id.as_str();
+        let mut whole = self.client.get(PROJECT, &[id], &[]).await?;
+        self.see_people(&whole);
+        if let Some(members) = whole.as_object_mut() {
+            members.retain(|name, _| !PROJECT_EXTRAS.contains(&name.as_str()));
+        }
+        strip(&mut whole);
+        let mut all = vec![(document_key(&[folder], "project"), canonical(&whole))];
+        if project.state != ProjectState::Deleted {
+            let components = self.pages(COMPONENTS, &[id], PAGE, Some("values")).await?;
+            all.extend(documents(&[folder, "components"], components));
+            let versions = self.pages(VERSIONS, &[id], PAGE, Some("values")).await?;
+            all.extend(documents(&[folder, "versions"], versions));
+        }
+        Ok(all)
+    }
+
+    /// Stores the documents of one folder, and deletes those that it has no more. What could not be read is kept.
+    async fn store(
+        &self,
+        collection: &'static str,
+        folder: &str,
+        documents: Result<Vec<Document>, RequestError>,
+        progress: &mut Progress,
+    ) -> Result<(), SourceError> {
+        let prefix = [folder.as_bytes(), b"\0"].concat();
+        let base = known::entries(self.base, collection, prefix).await?;
+        let documents = match documents {
+            Ok(documents) => documents,
+            Err(error) if error.reach() == ErrorReach::Everything => return Err(self.failed(error)),
+            Err(error) => {
+                self.trouble_with_part(collection, folder, &error, &base, progress);
+                return Ok(());
+            }
+        };
+        let index = self.changes.collection(collection);
+        progress.found += documents.len() as u64;
+        let present: HashSet<Bytes> = documents.iter().map(|(key, _)| key.clone()).collect();
+        for (key, text) in documents {
+            let entry = Entry::new(EntryKind::Document);
+            self.changes.put(index, key, entry, Payload::Bytes(text)).await?;
+        }
+        for (key, _) in base.into_iter().filter(|(key, _)| !present.contains(key)) {
+            self.changes.delete(index, key).await?;
+        }
+        Ok(())
+    }
+
+    fn trouble_with_part(
+        &self,
+        collection: &str,
+        folder: &str,
+        error: &RequestError,
+        base: &[BaseRecord],
+        progress: &mut Progress,
+    ) {
+        let (state, kind) = match error.is_forbidden() {
+            true => (CompletenessState::NotPermitted, ProblemKind::NotPermitted),
+            false => (CompletenessState::Failed, ProblemKind::Unreadable),
+        };
+        progress.found += base.len() as u64;
+        progress.parts.push(PartCompleteness {
+            name: folder.into(),
+            state,
+            expected: None,
+            found: base.len() as u64,
+            detail: chain(error),
+        });
+        self.changes.problem(Problem {
+            path: path(collection, folder.as_bytes()),
+            kind,
+            message: chain(error),
+            stale: !base.is_empty(),
+        });
+    }
+
+    /// Deletes the documents of projects that are not listed any more and of which no issues are carried forward.
+    async fn forget_projects(&self, projects: &BTreeMap<String, Project>) -> Result<(), SourceError> {
+        let index = self.changes.collection(PROJECTS);
+        let vanished = self.vanished_projects();
+        for (key, _) in known::entries(self.base, PROJECTS, Vec::new()).await? {
+            let project = key.split(|byte| *byte == 0).next().unwrap_or_default();
+            let project = String::from_utf8_lossy(project);
+            let stays = projects.contains_key(&*project) || vanished.contains(&*project);
+            if !stays && self.options.wants(&project) {
+                self.changes.delete(index, key).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn elements(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(elements) => elements,
+        _ => Vec::new(),
+    }
+}
+
+fn documents(folders: &[&str], values: Vec<Value>) -> Vec<Document> {
+    let document = |mut value: Value| {
+        strip(&mut value);
+        Some((document_key(folders, &id_of(&value)?), canonical(&value)))
+    };
+    values.into_iter().filter_map(document).collect()
+}

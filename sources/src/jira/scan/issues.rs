@@ -1,0 +1,231 @@
+//! Reading issues: bodies by hundreds, histories by thousands, and what has no bulk call one by one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use esker_engine::source::SourceError;
+use futures::{StreamExt, TryStreamExt};
+use serde_json::{Map, Value, json};
+
+use super::Scan;
+use super::known::{self, BaseRecord, Known};
+use super::sweep::{BULK, BULK_FETCH};
+use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::document::{canonical, number, strip};
+use crate::jira::issue::IssueParts;
+use crate::jira::layout::IssueKey;
+
+/// Histories by issue.
+const HISTORIES: &str = "/rest/api/3/changelog/bulkfetch";
+/// The history of one issue.
+const HISTORY: &str = "/rest/api/3/issue/{}/changelog";
+/// Issues of one call for histories.
+const HISTORY_BATCH: usize = 1000;
+/// Entries of a page of histories.
+const HISTORY_PAGE: u32 = 10_000;
+/// Hundreds of issues in work at a time: each is some megabytes.
+const BATCHES_AT_ONCE: usize = 3;
+/// Issues of one hundred in work at a time; the client bounds the requests.
+const ISSUES_AT_ONCE: usize = 16;
+
+/// Why an issue is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    /// What has no bulk call and no sign of change is read too.
+    pub(super) extras: bool,
+}
+
+/// The entries of a history, canonical, oldest first; `None` where it could not be read.
+pub(super) type History = Option<Vec<Value>>;
+
+/// An issue with all that is needed to store it.
+pub(super) struct Fetched {
+    pub(super) parts: IssueParts,
+    pub(super) history: History,
+    pub(super) due: Due,
+    /// The key that the last snapshot has it under.
+    pub(super) known: Option<IssueKey>,
+    /// What the last snapshot holds of it.
+    pub(super) base: Vec<BaseRecord>,
+}
+
+impl Scan<'_> {
+    /// Reads the issues that are due, and stores them. Ids that the server does not know are left to the caller.
+    pub(super) async fn read_issues(
+        &self,
+        due: &BTreeMap<u64, Due>,
+        known: &Known,
+    ) -> Result<(), SourceError> {
+        let ids: Vec<u64> = due.keys().copied().collect();
+        for thousand in ids.chunks(HISTORY_BATCH) {
+            self.stop_if_cancelled()?;
+            let mut histories = self.histories(thousand).await?;
+            let hundreds: Vec<_> = thousand
+                .chunks(BULK)
+                .map(|ids| (ids, self.histories_of(ids, &mut histories)))
+                .collect();
+            futures::stream::iter(hundreds)
+                .map(|(ids, histories)| self.read_batch(ids, histories, due, known))
+                .buffer_unordered(BATCHES_AT_ONCE)
+                .try_collect::<()>()
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn histories_of(
+        &self,
+        ids: &[u64],
+        histories: &mut HashMap<u64, History>,
+    ) -> HashMap<u64, History> {
+        ids.iter().filter_map(|id| Some((*id, histories.remove(id)?))).collect()
+    }
+
+    /// The histories of up to 1,000 issues. Where the bulk call fails each issue is asked for by itself.
+    async fn histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, SourceError> {
+        match self.bulk_histories(ids).await {
+            Ok(histories) => Ok(histories),
+            Err(error) if error.reach() == ErrorReach::Everything => Err(self.failed(error)),
+            Err(error) => {
+                tracing::warn!(%error, "histories are read one by one");
+                let one = |id: u64| async move {
+                    match self.one_history(id).await {
+                        Ok(history) => Ok((id, Some(history))),
+                        Err(error) if error.reach() == ErrorReach::Everything => Err(self.failed(error)),
+                        Err(error) => {
+                            tracing::warn!(%error, id, "no history");
+                            Ok((id, None))
+                        }
+                    }
+                };
+                let each = futures::stream::iter(ids.iter().copied()).map(one);
+                each.buffer_unordered(ISSUES_AT_ONCE).try_collect().await
+            }
+        }
+    }
+
+    async fn bulk_histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, RequestError> {
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let body = json!({"issueIdsOrKeys": names, "maxResults": HISTORY_PAGE});
+        let mut pages = pages::Token::new(&self.client, HISTORIES, body, "issueChangeLogs");
+        let mut found: HashMap<u64, Vec<Value>> = ids.iter().map(|id| (*id, Vec::new())).collect();
+        while let Some(page) = pages.next().await? {
+            for mut of_issue in page {
+                let id = of_issue.get("issueId").and_then(number);
+                let entries = of_issue.get_mut("changeHistories").and_then(Value::as_array_mut);
+                if let (Some(history), Some(entries)) = (id.and_then(|id| found.get_mut(&id)), entries) {
+                    history.append(entries);
+                }
+            }
+        }
+        let tidy = |(id, history)| (id, Some(self.tidy_history(history)));
+        Ok(found.into_iter().map(tidy).collect())
+    }
+
+    async fn one_history(&self, id: u64) -> Result<Vec<Value>, RequestError> {
+        let id = id.to_string();
+        let mut pages = pages::Offset::new(&self.client, HISTORY, &[&id], &[], 100, Some("values"));
+        let mut history = Vec::new();
+        while let Some(mut page) = pages.next().await? {
+            history.append(&mut page);
+        }
+        Ok(self.tidy_history(history))
+    }
+
+    /// Oldest first, each once: ids of a history only grow.
+    fn tidy_history(&self, mut history: Vec<Value>) -> Vec<Value> {
+        for entry in &mut history {
+            self.see_people(entry);
+            strip(entry);
+        }
+        let id = |entry: &Value| entry.get("id").and_then(number).unwrap_or(u64::MAX);
+        history.sort_by_key(id);
+        history.dedup_by(|a, b| id(a) == id(b) && canonical(a) == canonical(b));
+        history
+    }
+
+    async fn read_batch(
+        &self,
+        ids: &[u64],
+        mut histories: HashMap<u64, History>,
+        due: &BTreeMap<u64, Due>,
+        known: &Known,
+    ) -> Result<(), SourceError> {
+        self.stop_if_cancelled()?;
+        let bodies = self.bodies(ids).await?;
+        let keys = ids.iter().filter_map(|id| Some(known.issues.get(id)?.key.clone())).collect();
+        let mut base = known::records(self.base, keys).await?;
+        let mut fetched = Vec::new();
+        for (id, body) in bodies {
+            let known = known.issues.get(&id).map(|it| it.key.clone());
+            match body {
+                Ok(parts) => fetched.push(Fetched {
+                    history: histories.remove(&id).unwrap_or_default(),
+                    due: due.get(&id).copied().unwrap_or(Due { extras: true }),
+                    base: known.as_ref().and_then(|key| base.remove(key)).unwrap_or_default(),
+                    known,
+                    parts,
+                }),
+                Err(message) => self.trouble_with_issue(id, known.as_ref(), message),
+            }
+        }
+        futures::stream::iter(fetched)
+            .map(|issue| self.store_issue(issue))
+            .buffer_unordered(ISSUES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// The bodies of up to 100 issues; of each that cannot be used the reason. Where a call fails, halves are tried, so one
+    /// issue that the server cannot render does not take the others with it.
+    async fn bodies(
+        &self,
+        ids: &[u64],
+    ) -> Result<Vec<(u64, Result<IssueParts, String>)>, SourceError> {
+        let mut bodies = Vec::new();
+        let mut open: Vec<&[u64]> = vec![ids];
+        while let Some(ids) = open.pop() {
+            match self.bulk_bodies(ids).await {
+                Ok(found) => bodies.extend(found),
+                Err(error) if error.reach() == ErrorReach::Everything => {
+                    return Err(self.failed(error));
+                }
+                Err(error) if ids.len() > 1 => {
+                    tracing::warn!(%error, issues = ids.len(), "a call is halved");
+                    let (left, right) = ids.split_at(ids.len() / 2);
+                    open.extend([right, left]);
+                }
+                Err(error) => bodies.extend(ids.iter().map(|id| (*id, Err(error.to_string())))),
+            }
+        }
+        Ok(bodies)
+    }
+
+    async fn bulk_bodies(
+        &self,
+        ids: &[u64],
+    ) -> Result<Vec<(u64, Result<IssueParts, String>)>, RequestError> {
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let body = json!({"issueIdsOrKeys": names, "fields": ["*all"], "fieldsByKeys": false});
+        let mut answer = self.client.post(BULK_FETCH, &[], &body).await?;
+        let issues = match answer.get_mut("issues").map(Value::take) {
+            Some(Value::Array(issues)) => issues,
+            _ => Vec::new(),
+        };
+        let mut bodies = Vec::with_capacity(issues.len());
+        for issue in issues {
+            let Value::Object(issue) = issue else { continue };
+            let Some(id) = issue.get("id").and_then(number).filter(|id| ids.contains(id)) else {
+                continue;
+            };
+            bodies.push((id, self.parts(issue)));
+        }
+        Ok(bodies)
+    }
+
+    fn parts(&self, mut issue: Map<String, Value>) -> Result<IssueParts, String> {
+        if let Some(fields) = issue.get("fields") {
+            self.see_people(fields);
+        }
+        IssueParts::new(&mut issue).map_err(|error| error.to_string())
+    }
+}

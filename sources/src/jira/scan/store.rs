@@ -1,0 +1,287 @@
+//! From one issue to its records: what is new is pushed, what is gone is deleted, what could not be read is kept.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use esker_engine::entry::{Entry, EntryKind};
+use esker_engine::problem::{Problem, ProblemKind};
+use esker_engine::source::{Payload, SourceError};
+use serde_json::Value;
+
+use super::Scan;
+use super::issues::{Due, Fetched};
+use super::known::BaseRecord;
+use crate::jira::attachments::{self, AttachmentError};
+use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::document::{canonical, id_of, strip};
+use crate::jira::issue::{Attachment, Embedded};
+use crate::jira::layout::{self, HISTORY_BLOCK, ISSUES, IssueKey, Record};
+use crate::jira::time;
+
+/// Comments of an issue, 100 a page whatever is asked for.
+const COMMENTS: &str = "/rest/api/3/issue/{}/comment";
+/// Worklogs of an issue, up to 5,000 a page.
+const WORKLOGS: &str = "/rest/api/3/issue/{}/worklog";
+
+/// One record on its way into the tree.
+struct Pushed {
+    key: Bytes,
+    entry: Entry,
+    payload: Payload,
+}
+
+/// The records of one issue as they are gathered.
+pub(super) struct Records<'a> {
+    issue: &'a IssueKey,
+    /// What the last snapshot holds, by the part of the key after the issue's prefix.
+    base: HashMap<String, &'a Entry>,
+    pushed: Vec<Pushed>,
+    /// Beginnings of names of records that stay as they are.
+    kept: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Records<'a> {
+    fn new(issue: &'a IssueKey, base: &'a [BaseRecord]) -> Self {
+        let of = |(key, entry): &'a BaseRecord| Some((record_name(key)?, entry));
+        Self {
+            issue,
+            base: base.iter().filter_map(of).collect(),
+            pushed: Vec::new(),
+            kept: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The entry of the last snapshot for a record.
+    pub(super) fn base(&self, record: &Record<'_>) -> Option<&'a Entry> {
+        record_name(&self.issue.record(record)).and_then(|name| self.base.get(&name).copied())
+    }
+
+    /// Stores a document.
+    pub(super) fn document(&mut self, record: &Record<'_>, mut entry: Entry, text: Bytes) {
+        entry.kind = EntryKind::Document;
+        self.pushed.push(Pushed {
+            key: self.issue.record(record),
+            entry,
+            payload: Payload::Bytes(text),
+        });
+    }
+
+    /// Leaves records whose names begin so as the last snapshot has them.
+    pub(super) fn keep(&mut self, name: impl Into<String>) {
+        self.kept.push(name.into());
+    }
+
+    /// Says that a part could not be read, and keeps the last snapshot's state of it.
+    pub(super) fn trouble(&mut self, name: &str, kind: ProblemKind, message: String) {
+        let path = layout::path(ISSUES, &[&self.issue.prefix(), name.as_bytes()].concat());
+        let stale = self.base.keys().any(|known| known.starts_with(name));
+        self.problems.push(Problem {
+            path: path.trim_end_matches('/').into(),
+            kind,
+            message,
+            stale,
+        });
+        self.keep(name);
+    }
+
+    /// As [`trouble`](Self::trouble), for a request that failed.
+    ///
+    /// # Errors
+    /// Where the request failed in a way that ends everything.
+    pub(super) fn request_trouble(
+        &mut self,
+        scan: &Scan<'_>,
+        name: &str,
+        error: RequestError,
+    ) -> Result<(), SourceError> {
+        if error.reach() == ErrorReach::Everything {
+            return Err(scan.failed(error));
+        }
+        let kind = match &error {
+            error if error.is_forbidden() => ProblemKind::NotPermitted,
+            error if error.is_missing() => ProblemKind::Vanished,
+            _ => ProblemKind::Unreadable,
+        };
+        self.trouble(name, kind, attachments::chain(&error));
+        Ok(())
+    }
+}
+
+/// The part of a tree key after the issue's prefix.
+fn record_name(key: &[u8]) -> Option<String> {
+    layout::split_record(key).map(|(_, name)| name.to_owned())
+}
+
+impl Scan<'_> {
+    /// Pushes all records of an issue, and deletes those that it has no more.
+    pub(super) async fn store_issue(&self, fetched: Fetched) -> Result<(), SourceError> {
+        let key = fetched.parts.key.clone();
+        let mut records = Records::new(&key, &fetched.base);
+        let mut entry = Entry::new(EntryKind::Document);
+        entry.version = Bytes::from(fetched.parts.id.to_string());
+        entry.metadata.modified = fetched.parts.updated.map(time::stored);
+        records.document(&Record::Issue, entry, fetched.parts.document.clone());
+        self.comments(&mut records, &fetched).await?;
+        self.worklogs(&mut records, &fetched).await?;
+        history(&mut records, &fetched);
+        self.extras(&mut records, &fetched).await?;
+        for attachment in &fetched.parts.attachments {
+            self.attachment(&mut records, attachment, fetched.due).await?;
+        }
+        self.push(records, &fetched).await
+    }
+
+    async fn push(&self, records: Records<'_>, fetched: &Fetched) -> Result<(), SourceError> {
+        let Records { pushed, kept, problems, issue, base } = records;
+        let moved = fetched.known.as_ref().is_some_and(|known| known != issue);
+        let mut present = HashSet::new();
+        for Pushed { key, entry, payload } in pushed {
+            present.extend(record_name(&key));
+            self.changes.put(self.issues, key, entry, payload).await?;
+        }
+        let is_kept = |name: &str| kept.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        if moved {
+            // What is kept goes with the issue to its new key; the content is the repository's already.
+            for (name, entry) in &base {
+                if is_kept(name) && !present.contains(name) {
+                    let key = [&issue.prefix(), name.as_bytes()].concat();
+                    let entry = (*entry).clone();
+                    self.changes.put(self.issues, key.into(), entry, Payload::None).await?;
+                }
+            }
+        }
+        for (key, _) in &fetched.base {
+            let name = record_name(key).unwrap_or_default();
+            if moved || !(present.contains(&name) || is_kept(&name)) {
+                self.changes.delete(self.issues, key.clone()).await?;
+            }
+        }
+        self.note_stored(fetched, issue, !problems.is_empty());
+        for problem in problems {
+            self.changes.problem(problem);
+        }
+        Ok(())
+    }
+
+    async fn comments(
+        &self,
+        records: &mut Records<'_>,
+        fetched: &Fetched,
+    ) -> Result<(), SourceError> {
+        let list = &fetched.parts.comments;
+        match self.list(list, COMMENTS, 100, "comments", fetched).await {
+            Ok(comments) => self.each(records, comments, "comments\0", |id| Record::Comment(id)),
+            Err(error) => records.request_trouble(self, "comments\0", error)?,
+        }
+        Ok(())
+    }
+
+    async fn worklogs(
+        &self,
+        records: &mut Records<'_>,
+        fetched: &Fetched,
+    ) -> Result<(), SourceError> {
+        let list = &fetched.parts.worklogs;
+        match self.list(list, WORKLOGS, 5000, "worklogs", fetched).await {
+            Ok(worklogs) => self.each(records, worklogs, "worklogs\0", |id| Record::Worklog(id)),
+            Err(error) => records.request_trouble(self, "worklogs\0", error)?,
+        }
+        Ok(())
+    }
+
+    /// An embedded list, or the whole one where the embedded one is cut.
+    async fn list(
+        &self,
+        embedded: &Embedded,
+        template: &'static str,
+        page: u32,
+        name: &'static str,
+        fetched: &Fetched,
+    ) -> Result<Vec<Value>, RequestError> {
+        if embedded.is_whole() {
+            return Ok(embedded.values.clone());
+        }
+        let id = fetched.parts.id.to_string();
+        let mut pages = pages::Offset::new(&self.client, template, &[&id], &[], page, Some(name));
+        let mut values = Vec::new();
+        while let Some(mut page) = pages.next().await? {
+            values.append(&mut page);
+        }
+        Ok(values)
+    }
+
+    /// Stores each element of a list by its id.
+    fn each<'v>(
+        &self,
+        records: &mut Records<'_>,
+        values: Vec<Value>,
+        name: &str,
+        record: impl Fn(&str) -> Record<'_>,
+    ) {
+        for mut value in values {
+            self.see_people(&value);
+            strip(&mut value);
+            match id_of(&value) {
+                Some(id) => {
+                    let entry = Entry::new(EntryKind::Document);
+                    records.document(&record(&id), entry, canonical(&value));
+                }
+                None => {
+                    let message = "one of them has no id".into();
+                    records.trouble(name, ProblemKind::Unreadable, message);
+                }
+            }
+        }
+    }
+
+    /// An attachment is fetched once: its bytes never change.
+    async fn attachment(
+        &self,
+        records: &mut Records<'_>,
+        attachment: &Attachment,
+        due: Due,
+    ) -> Result<(), SourceError> {
+        let record = Record::Attachment(&attachment.id, &attachment.name);
+        let key = records.issue.record(&record);
+        let name = record_name(&key).unwrap_or_default();
+        if records.base(&record).is_some() {
+            records.keep(name);
+            return Ok(());
+        }
+        let path = layout::path(ISSUES, &key);
+        if self.is_lost(&path, due.extras) {
+            return Ok(());
+        }
+        let mut entry = Entry::new(EntryKind::File);
+        entry.metadata.modified = attachment.created.map(time::stored);
+        entry.metadata.media_type = attachment.media_type.clone().map(Bytes::from);
+        let permit = self.downloads.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| SourceError::Cancelled)?;
+        match attachments::fetch(&self.client, attachment, &path, permit).await {
+            Ok(payload) => records.pushed.push(Pushed { key, entry, payload }),
+            Err(AttachmentError::Request(error)) if error.reach() == ErrorReach::Everything => {
+                return Err(self.failed(error));
+            }
+            Err(AttachmentError::Request(error)) if error.is_missing() => {
+                self.note_lost(path, attachments::chain(&error));
+            }
+            Err(error) => records.problems.push(attachments::problem(&path, &error)),
+        }
+        Ok(())
+    }
+}
+
+/// Histories are stored in blocks, since they only grow at their end.
+fn history(records: &mut Records<'_>, fetched: &Fetched) {
+    let Some(history) = &fetched.history else {
+        let message = "its history could not be read".into();
+        records.trouble("history\0", ProblemKind::Unreadable, message);
+        return;
+    };
+    for (number, block) in history.chunks(HISTORY_BLOCK).enumerate() {
+        let text = canonical(&Value::Array(block.to_vec()));
+        records.document(&Record::History(number), Entry::new(EntryKind::Document), text);
+    }
+}
