@@ -1,3 +1,4 @@
 //! The sources of Esker: what it can back up.
 
 pub mod filesystem;
+pub mod jira;

@@ -1,0 +1,3 @@
+//! Jira Cloud sites: what their REST API shows.
+
+pub mod client;
