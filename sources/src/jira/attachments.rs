@@ -1,7 +1,6 @@
 //! Bytes of attachments: small ones are fetched at once, large ones while the engine takes them.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use esker_engine::entry::Entry;
@@ -10,8 +9,9 @@ use esker_engine::source::{ContentReader, Finished, Payload, Piece};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::{Client, Download, RequestError};
+use super::client::{Client, Download, FailureKind, RequestError};
 use super::issue::Attachment;
+use super::scan::listing::{is_forbidden, is_missing};
 
 /// Contents of at most this many bytes are fetched whole.
 const SMALL: u64 = /* 1 MiB */ 1024 * 1024;
@@ -36,14 +36,14 @@ pub(super) enum AttachmentError {
 
 /// Gets an attachment, or begins to.
 pub(super) async fn fetch(
-    client: &Arc<Client>,
+    client: &Client,
     attachment: &Attachment,
     path: &str,
     permit: OwnedSemaphorePermit,
 ) -> Result<Payload, AttachmentError> {
     let mut stream = Stream {
         download: Some(client.download(&attachment.id, 0).await?),
-        client: Arc::clone(client),
+        client: client.clone(),
         attachment: attachment.clone(),
         position: 0,
         resumes: 0,
@@ -67,7 +67,7 @@ pub(super) async fn fetch(
 
 /// The bytes of one attachment, across broken connections.
 struct Stream {
-    client: Arc<Client>,
+    client: Client,
     attachment: Attachment,
     download: Option<Download>,
     position: u64,
@@ -88,7 +88,9 @@ impl Stream {
                 Ok(None) if self.is_short() && self.may_resume() => self.download = None,
                 Ok(None) if self.is_short() => return Err(self.wrong_length()),
                 Ok(None) => return Ok(None),
-                Err(error) if error.is_transient() && self.may_resume() => self.download = None,
+                Err(error) if error.kind() == FailureKind::Later && self.may_resume() => {
+                    self.download = None
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -99,7 +101,7 @@ impl Stream {
             Some(download) => download,
             none => none.insert(self.client.download(&self.attachment.id, self.position).await?),
         };
-        download.next().await
+        download.chunk().await
     }
 
     fn may_resume(&mut self) -> bool {
@@ -162,8 +164,8 @@ impl ContentReader for AttachmentReader {
 /// The problem that an attachment is which cannot be had.
 pub(super) fn problem(path: &str, error: &AttachmentError) -> Problem {
     let kind = match error {
-        AttachmentError::Request(error) if error.is_missing() => ProblemKind::Vanished,
-        AttachmentError::Request(error) if error.is_forbidden() => ProblemKind::NotPermitted,
+        AttachmentError::Request(error) if is_missing(error) => ProblemKind::Vanished,
+        AttachmentError::Request(error) if is_forbidden(error) => ProblemKind::NotPermitted,
         _ => ProblemKind::Unreadable,
     };
     Problem { path: path.into(), kind, message: chain(error), stale: false }

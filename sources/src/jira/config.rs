@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::client::{Auth, ClientOptions};
 
 /// Where the API of a site is, and how it is to be read.
@@ -63,12 +65,16 @@ impl JiraOptions {
     }
 
     /// What the HTTP client needs of it.
-    pub(super) fn client(&self) -> ClientOptions {
+    ///
+    /// # Errors
+    /// Where the address is none.
+    pub(super) fn client(&self) -> Result<ClientOptions, String> {
         let api = self.gateway.as_ref().unwrap_or(&self.site);
-        let mut options = ClientOptions::new(api.trim_end_matches('/'), self.auth.clone());
+        let url = Url::parse(api).map_err(|error| format!("`{api}` is no address: {error}"))?;
+        let mut options = ClientOptions::new(url, self.auth.clone());
         options.connections = self.connections;
         options.insecure_http = self.insecure_http;
-        options
+        Ok(options)
     }
 }
 

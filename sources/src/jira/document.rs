@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn canonical_json_is_sorted_and_keeps_numbers() {
-        let text = r#"{"b":[1.0,2E+3,123456789012345678901234567890],"a":{"z":null,"ä":"\u0001\"é"}}"#;
+        let text =
+            r#"{"b":[1.0,2E+3,123456789012345678901234567890],"a":{"z":null,"ä":"\u0001\"é"}}"#;
         let value: Value = serde_json::from_str(text).expect("JSON");
         let expected =
             r#"{"a":{"z":null,"ä":"\u0001\"é"},"b":[1.0,2E+3,123456789012345678901234567890]}"#;

@@ -103,7 +103,8 @@ fn attachments(field: Option<&Value>) -> Result<Vec<Attachment>, MalformedIssue>
     let Some(Value::Array(list)) = field else {
         return Ok(Vec::new());
     };
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(String::from);
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(String::from);
     let one = |value: &Value| {
         Ok(Attachment {
             id: id_of(value).ok_or(MalformedIssue { missing: "attachment.id" })?,
@@ -133,7 +134,10 @@ mod tests {
             "comment": {"comments": [{"id": "1"}], "total": 30}, "worklog": {"worklogs": []},
             "attachment": [{"id": 5, "filename": null, "size": "12", "mimeType": "text/plain"}]}}))
         .expect("an issue");
-        assert_eq!((issue.id, issue.key.as_str(), issue.watchers, issue.votes), (10001, "ABC-7", 3, 0));
+        assert_eq!(
+            (issue.id, issue.key.as_str(), issue.watchers, issue.votes),
+            (10001, "ABC-7", 3, 0)
+        );
         assert!(!issue.comments.is_whole() && issue.worklogs.is_whole());
         assert_eq!(issue.attachments[0].size, 12);
         assert_eq!(issue.updated.map(|it| it.as_millisecond() % 1000), Some(123));

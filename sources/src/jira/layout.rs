@@ -222,9 +222,19 @@ mod tests {
     #[test]
     fn hostile_names_become_one_component() {
         let long = "ü".repeat(200) + ".pdf";
-        for name in
-            ["", ".", "..", "../..", "a/b", "a\0b", "a\nb", "\u{202e}fdp.exe", " x. ", "CON:", &long]
-        {
+        for name in [
+            "",
+            ".",
+            "..",
+            "../..",
+            "a/b",
+            "a\0b",
+            "a\nb",
+            "\u{202e}fdp.exe",
+            " x. ",
+            "CON:",
+            &long,
+        ] {
             let safe = safe_name(name);
             assert!(!safe.is_empty() && safe.len() <= NAME_BYTES, "{name:?} gives {safe:?}");
             assert!(!safe.contains(['/', '\0', '\n', '\u{202e}', ':']), "{name:?} gives {safe:?}");

@@ -1,3 +1,123 @@
-//! Jira Cloud sites: what their REST API shows.
+//! Jira Cloud sites: what their REST API shows (`docs/sources/jira.md`).
 
+mod attachments;
 pub mod client;
+mod config;
+mod cursor;
+mod document;
+mod issue;
+mod layout;
+mod scan;
+mod time;
+
+use esker_engine::context::{Cancel, RunContext};
+use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use self::client::{Client, ClientError, RequestError};
+pub use self::config::JiraOptions;
+use self::layout::COLLECTIONS;
+use self::scan::{Scan, Session};
+
+/// Who asks, and in which time zone times are written.
+const MYSELF: &str = "/rest/api/3/myself";
+/// What the site is, without credentials; not in the API's document.
+const TENANT: &str = "/_edge/tenant_info";
+/// What the server is.
+const SERVER: &str = "/rest/api/3/serverInfo";
+
+/// A site that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The site does not answer as it should.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// A Jira Cloud site.
+#[derive(Debug)]
+pub struct JiraSource {
+    options: JiraOptions,
+    client: Client,
+    identity: String,
+}
+
+impl JiraSource {
+    /// Opens a site: asks what it is, and whether the credentials are accepted.
+    ///
+    /// # Errors
+    /// Where an address makes no sense, the site does not answer, or the credentials are refused.
+    pub async fn open(options: JiraOptions, cancel: Cancel) -> Result<Self, OpenError> {
+        let client = Client::new(options.client().map_err(OpenError::Invalid)?, cancel)?;
+        let identity = match cloud_id_of_gateway(&options) {
+            Some(id) => id,
+            None => identity(&client, &options).await?,
+        };
+        client.get(MYSELF, &[], &[]).await?;
+        Ok(Self { options, client, identity })
+    }
+
+    /// How often each endpoint was asked.
+    pub fn requests(&self) -> std::collections::BTreeMap<String, u64> {
+        self.client.requests()
+    }
+
+    async fn session(&self) -> Result<Session, RequestError> {
+        let me = self.client.get(MYSELF, &[], &[]).await?;
+        let zone = me.get("timeZone").and_then(Value::as_str).unwrap_or("UTC");
+        let started = self.client.server_time().unwrap_or_else(Timestamp::now);
+        Ok(Session { started, time_zone: zone.into() })
+    }
+}
+
+/// The cloud id that the address of a gateway holds: `…/ex/jira/CLOUD_ID`.
+fn cloud_id_of_gateway(options: &JiraOptions) -> Option<String> {
+    let (_, id) = options.gateway.as_ref()?.split_once("/ex/jira/")?;
+    Some(id.trim_end_matches('/').to_owned()).filter(|id| !id.is_empty())
+}
+
+/// The cloud id; of a site that has none, its own base address.
+async fn identity(client: &Client, options: &JiraOptions) -> Result<String, RequestError> {
+    let text = |value: Option<Value>, name: &str| Some(value?.get(name)?.as_str()?.to_owned());
+    if let Some(id) = text(client.get_optional(TENANT, &[], &[]).await?, "cloudId") {
+        return Ok(id);
+    }
+    let server = client.get_optional(SERVER, &[], &[]).await?;
+    let address = text(server, "baseUrl").unwrap_or_else(|| options.site.clone());
+    Ok(address.trim_end_matches('/').to_owned())
+}
+
+#[async_trait::async_trait]
+impl Source for JiraSource {
+    fn describe(&self) -> SourceInfo {
+        SourceInfo {
+            kind: "jira".into(),
+            identity: self.identity.clone(),
+            name: self.options.site.trim_end_matches('/').to_owned(),
+            collections: COLLECTIONS.map(String::from).to_vec(),
+        }
+    }
+
+    async fn scan(
+        &self,
+        base: Option<&Base>,
+        mode: ScanMode,
+        changes: &ChangeSink,
+        ctx: &RunContext,
+    ) -> Result<ScanEnd, SourceError> {
+        let session = self.session().await.map_err(|error| SourceError::Unreadable {
+            what: self.options.site.clone(),
+            source: Box::new(error),
+        })?;
+        let client = self.client.clone();
+        Scan::new(client, &self.options, base, mode, session, changes, ctx).run().await
+    }
+}

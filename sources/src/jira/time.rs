@@ -11,7 +11,9 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     for format in ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.fZ"] {
         if let Ok(parsed) = jiff::fmt::strtime::parse(format, text) {
             return match format.ends_with('Z') {
-                true => parsed.to_datetime().ok()?.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp()),
+                true => {
+                    parsed.to_datetime().ok()?.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp())
+                }
                 false => parsed.to_timestamp().ok(),
             };
         }

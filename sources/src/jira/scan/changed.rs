@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::sweep;
-use crate::jira::client::{Client, RequestError, pages};
+use super::{listing, sweep};
+use crate::jira::client::pages::FeedPages;
+use crate::jira::client::{Client, RequestError};
 use crate::jira::cursor::Cursor;
 use crate::jira::document::number;
 use crate::jira::time::window_start;
@@ -70,12 +71,9 @@ async fn feed(
     template: &'static str,
     since: i64,
 ) -> Result<(Vec<u64>, i64), RequestError> {
-    let mut pages = pages::Feed::new(client, template, since);
-    let mut ids = Vec::new();
-    while let Some(page) = pages.next().await? {
-        ids.extend(page.iter().filter_map(|it| it.get("worklogId").and_then(number)));
-    }
-    Ok((ids, pages.until().unwrap_or(since)))
+    let (changes, until) = listing::feed(FeedPages::new(client, template, &[], since)).await?;
+    let ids = changes.iter().filter_map(|it| it.get("worklogId").and_then(number)).collect();
+    Ok((ids, until))
 }
 
 /// Tells which issues are due to be read again although nothing says that they changed. Each issue has its own moment in

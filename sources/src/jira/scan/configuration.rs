@@ -9,14 +9,16 @@ use esker_engine::problem::{Problem, ProblemKind};
 use esker_engine::source::{
     CollectionEnd, Completeness, CompletenessState, PartCompleteness, Payload, SourceError,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt};
 use serde_json::Value;
 
 use super::Scan;
 use super::known::{self, BaseRecord};
+use super::listing;
 use super::projects::{Project, ProjectState};
 use crate::jira::attachments::chain;
-use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::client::RequestError;
+use crate::jira::client::pages::OffsetPages;
 use crate::jira::document::{canonical, id_of, strip};
 use crate::jira::layout::{CONFIGURATION, PROJECTS, document_key, path};
 
@@ -37,9 +39,24 @@ const LISTS: [List; 7] = [
     plain("fields", "/rest/api/3/field"),
     plain("issue-types", "/rest/api/3/issuetype"),
     plain("statuses", "/rest/api/3/status"),
-    List { folder: "priorities", template: "/rest/api/3/priority/search", array: Some("values"), page: 50 },
-    List { folder: "resolutions", template: "/rest/api/3/resolution/search", array: Some("values"), page: 50 },
-    List { folder: "link-types", template: "/rest/api/3/issueLinkType", array: Some("issueLinkTypes"), page: 0 },
+    List {
+        folder: "priorities",
+        template: "/rest/api/3/priority/search",
+        array: Some("values"),
+        page: 50,
+    },
+    List {
+        folder: "resolutions",
+        template: "/rest/api/3/resolution/search",
+        array: Some("values"),
+        page: 50,
+    },
+    List {
+        folder: "link-types",
+        template: "/rest/api/3/issueLinkType",
+        array: Some("issueLinkTypes"),
+        page: 0,
+    },
     plain("project-roles", "/rest/api/3/role"),
 ];
 
@@ -97,9 +114,11 @@ impl Scan<'_> {
             self.store(CONFIGURATION, list.folder, documents, &mut configuration).await?;
         }
         let mut stored = Progress::default();
-        let read = futures::stream::iter(projects.values())
-            .map(|project| async move { (project, self.project(project).await) })
-            .buffer_unordered(self.options.connections);
+        let mut read = Vec::with_capacity(projects.len());
+        for project in projects.values() {
+            read.push(async move { (project, self.project(project).await) }.boxed());
+        }
+        let read = futures::stream::iter(read).buffer_unordered(self.options.connections);
         futures::pin_mut!(read);
         while let Some((project, documents)) = read.next().await {
             self.store(PROJECTS, &project.key, documents, &mut stored).await?;
@@ -115,7 +134,9 @@ impl Scan<'_> {
                 let mut answer = self.client.get(list.template, &[], &[]).await?;
                 elements(answer.get_mut(array).map(Value::take).unwrap_or_default())
             }
-            (page, array) => self.pages(list.template, &[], page, array).await?,
+            (page, array) => {
+                self.pages(list.template, &[], array.unwrap_or("values"), page).await?
+            }
         };
         Ok(documents(&[list.folder], values))
     }
@@ -124,15 +145,10 @@ impl Scan<'_> {
         &self,
         template: &'static str,
         args: &[&str],
+        array: &'static str,
         page: u32,
-        array: Option<&'static str>,
     ) -> Result<Vec<Value>, RequestError> {
-        let mut pages = pages::Offset::new(&self.client, template, args, &[], page, array);
-        let mut values = Vec::new();
-        while let Some(mut page) = pages.next().await? {
-            values.append(&mut page);
-        }
-        Ok(values)
+        listing::all(OffsetPages::new(&self.client, template, args, &[], array, page)).await
     }
 
     /// The documents of one project. One in the bin has only itself.
@@ -147,9 +163,9 @@ impl Scan<'_> {
         strip(&mut whole);
         let mut all = vec![(document_key(&[folder], "project"), canonical(&whole))];
         if project.state != ProjectState::Deleted {
-            let components = self.pages(COMPONENTS, &[id], PAGE, Some("values")).await?;
+            let components = self.pages(COMPONENTS, &[id], "values", PAGE).await?;
             all.extend(documents(&[folder, "components"], components));
-            let versions = self.pages(VERSIONS, &[id], PAGE, Some("values")).await?;
+            let versions = self.pages(VERSIONS, &[id], "values", PAGE).await?;
             all.extend(documents(&[folder, "versions"], versions));
         }
         Ok(all)
@@ -167,7 +183,7 @@ impl Scan<'_> {
         let base = known::entries(self.base, collection, prefix).await?;
         let documents = match documents {
             Ok(documents) => documents,
-            Err(error) if error.reach() == ErrorReach::Everything => return Err(self.failed(error)),
+            Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
             Err(error) => {
                 self.trouble_with_part(collection, folder, &error, &base, progress);
                 return Ok(());
@@ -194,7 +210,7 @@ impl Scan<'_> {
         base: &[BaseRecord],
         progress: &mut Progress,
     ) {
-        let (state, kind) = match error.is_forbidden() {
+        let (state, kind) = match listing::is_forbidden(error) {
             true => (CompletenessState::NotPermitted, ProblemKind::NotPermitted),
             false => (CompletenessState::Failed, ProblemKind::Unreadable),
         };
@@ -215,7 +231,10 @@ impl Scan<'_> {
     }
 
     /// Deletes the documents of projects that are not listed any more and of which no issues are carried forward.
-    async fn forget_projects(&self, projects: &BTreeMap<String, Project>) -> Result<(), SourceError> {
+    async fn forget_projects(
+        &self,
+        projects: &BTreeMap<String, Project>,
+    ) -> Result<(), SourceError> {
         let index = self.changes.collection(PROJECTS);
         let vanished = self.vanished_projects();
         for (key, _) in known::entries(self.base, PROJECTS, Vec::new()).await? {

@@ -106,7 +106,8 @@ impl Scan<'_> {
                 properties.insert(key.to_owned(), value);
             }
         }
-        Ok(Some(Value::Object(properties)).filter(|it| it.as_object().is_some_and(|it| !it.is_empty())))
+        Ok(Some(Value::Object(properties))
+            .filter(|it| it.as_object().is_some_and(|it| !it.is_empty())))
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use esker_engine::source::SourceError;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::{Map, Value, json};
 
 use super::Scan;
 use super::known::{self, BaseRecord, Known};
+use super::listing;
 use super::sweep::{BULK, BULK_FETCH};
-use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::client::RequestError;
+use crate::jira::client::pages::{OffsetPages, TokenPages};
 use crate::jira::document::{canonical, number, strip};
 use crate::jira::issue::IssueParts;
 use crate::jira::layout::IssueKey;
@@ -59,46 +61,41 @@ impl Scan<'_> {
         for thousand in ids.chunks(HISTORY_BATCH) {
             self.stop_if_cancelled()?;
             let mut histories = self.histories(thousand).await?;
-            let hundreds: Vec<_> = thousand
-                .chunks(BULK)
-                .map(|ids| (ids, self.histories_of(ids, &mut histories)))
-                .collect();
-            futures::stream::iter(hundreds)
-                .map(|(ids, histories)| self.read_batch(ids, histories, due, known))
-                .buffer_unordered(BATCHES_AT_ONCE)
-                .try_collect::<()>()
-                .await?;
+            let mut hundreds = Vec::new();
+            for ids in thousand.chunks(BULK) {
+                let histories = histories_of(ids, &mut histories);
+                hundreds.push(self.read_batch(ids, histories, due, known).boxed());
+            }
+            let hundreds = futures::stream::iter(hundreds).buffer_unordered(BATCHES_AT_ONCE);
+            hundreds.try_collect::<()>().await?;
         }
         Ok(())
-    }
-
-    fn histories_of(
-        &self,
-        ids: &[u64],
-        histories: &mut HashMap<u64, History>,
-    ) -> HashMap<u64, History> {
-        ids.iter().filter_map(|id| Some((*id, histories.remove(id)?))).collect()
     }
 
     /// The histories of up to 1,000 issues. Where the bulk call fails each issue is asked for by itself.
     async fn histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, SourceError> {
         match self.bulk_histories(ids).await {
             Ok(histories) => Ok(histories),
-            Err(error) if error.reach() == ErrorReach::Everything => Err(self.failed(error)),
+            Err(error) if !listing::may_be_one_object(&error) => Err(self.failed(error)),
             Err(error) => {
                 tracing::warn!(%error, "histories are read one by one");
-                let one = |id: u64| async move {
-                    match self.one_history(id).await {
-                        Ok(history) => Ok((id, Some(history))),
-                        Err(error) if error.reach() == ErrorReach::Everything => Err(self.failed(error)),
-                        Err(error) => {
-                            tracing::warn!(%error, id, "no history");
-                            Ok((id, None))
-                        }
-                    }
-                };
-                let each = futures::stream::iter(ids.iter().copied()).map(one);
-                each.buffer_unordered(ISSUES_AT_ONCE).try_collect().await
+                let mut each = Vec::with_capacity(ids.len());
+                for id in ids {
+                    each.push(self.single_history(*id).boxed());
+                }
+                let each = futures::stream::iter(each).buffer_unordered(ISSUES_AT_ONCE);
+                each.try_collect().await
+            }
+        }
+    }
+
+    async fn single_history(&self, id: u64) -> Result<(u64, History), SourceError> {
+        match self.one_history(id).await {
+            Ok(history) => Ok((id, Some(history))),
+            Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
+            Err(error) => {
+                tracing::warn!(%error, id, "no history");
+                Ok((id, None))
             }
         }
     }
@@ -106,29 +103,25 @@ impl Scan<'_> {
     async fn bulk_histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, RequestError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let body = json!({"issueIdsOrKeys": names, "maxResults": HISTORY_PAGE});
-        let mut pages = pages::Token::new(&self.client, HISTORIES, body, "issueChangeLogs");
         let mut found: HashMap<u64, Vec<Value>> = ids.iter().map(|id| (*id, Vec::new())).collect();
-        while let Some(page) = pages.next().await? {
-            for mut of_issue in page {
-                let id = of_issue.get("issueId").and_then(number);
-                let entries = of_issue.get_mut("changeHistories").and_then(Value::as_array_mut);
-                if let (Some(history), Some(entries)) = (id.and_then(|id| found.get_mut(&id)), entries) {
-                    history.append(entries);
-                }
+        let pages = TokenPages::post(&self.client, HISTORIES, body, "issueChangeLogs");
+        listing::each(pages, |mut of_issue| {
+            let history =
+                of_issue.get("issueId").and_then(number).and_then(|id| found.get_mut(&id));
+            let entries = of_issue.get_mut("changeHistories").and_then(Value::as_array_mut);
+            if let (Some(history), Some(entries)) = (history, entries) {
+                history.append(entries);
             }
-        }
+        })
+        .await?;
         let tidy = |(id, history)| (id, Some(self.tidy_history(history)));
         Ok(found.into_iter().map(tidy).collect())
     }
 
     async fn one_history(&self, id: u64) -> Result<Vec<Value>, RequestError> {
         let id = id.to_string();
-        let mut pages = pages::Offset::new(&self.client, HISTORY, &[&id], &[], 100, Some("values"));
-        let mut history = Vec::new();
-        while let Some(mut page) = pages.next().await? {
-            history.append(&mut page);
-        }
-        Ok(self.tidy_history(history))
+        let pages = OffsetPages::new(&self.client, HISTORY, &[&id], &[], "values", 100);
+        Ok(self.tidy_history(listing::all(pages).await?))
     }
 
     /// Oldest first, each once: ids of a history only grow.
@@ -168,11 +161,11 @@ impl Scan<'_> {
                 Err(message) => self.trouble_with_issue(id, known.as_ref(), message),
             }
         }
-        futures::stream::iter(fetched)
-            .map(|issue| self.store_issue(issue))
-            .buffer_unordered(ISSUES_AT_ONCE)
-            .try_collect()
-            .await
+        let mut stored = Vec::with_capacity(fetched.len());
+        for issue in fetched {
+            stored.push(self.store_issue(issue).boxed());
+        }
+        futures::stream::iter(stored).buffer_unordered(ISSUES_AT_ONCE).try_collect().await
     }
 
     /// The bodies of up to 100 issues; of each that cannot be used the reason. Where a call fails, halves are tried, so one
@@ -186,9 +179,7 @@ impl Scan<'_> {
         while let Some(ids) = open.pop() {
             match self.bulk_bodies(ids).await {
                 Ok(found) => bodies.extend(found),
-                Err(error) if error.reach() == ErrorReach::Everything => {
-                    return Err(self.failed(error));
-                }
+                Err(error) if !listing::may_be_one_object(&error) => return Err(self.failed(error)),
                 Err(error) if ids.len() > 1 => {
                     tracing::warn!(%error, issues = ids.len(), "a call is halved");
                     let (left, right) = ids.split_at(ids.len() / 2);
@@ -228,4 +219,9 @@ impl Scan<'_> {
         }
         IssueParts::new(&mut issue).map_err(|error| error.to_string())
     }
+}
+
+/// Takes out the histories of some issues.
+fn histories_of(ids: &[u64], histories: &mut HashMap<u64, History>) -> HashMap<u64, History> {
+    ids.iter().filter_map(|id| Some((*id, histories.remove(id)?))).collect()
 }

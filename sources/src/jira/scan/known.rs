@@ -61,7 +61,9 @@ impl Known {
                     }
                     known.issues.insert(id, KnownIssue { key: issue, updated });
                 }
-            } else if !worklogs.is_empty() && worklog_of(record).is_some_and(|it| worklogs.contains(&it)) {
+            } else if !worklogs.is_empty()
+                && worklog_of(record).is_some_and(|it| worklogs.contains(&it))
+            {
                 known.with_worklogs.insert(issue);
             }
         }
@@ -83,7 +85,8 @@ pub(in crate::jira) async fn records(
     };
     let reader = Arc::clone(base.reader());
     blocking(move || {
-        let of_issue = |issue: IssueKey| Ok((issue.clone(), below(&*reader, ISSUES, &issue.prefix())?));
+        let of_issue =
+            |issue: IssueKey| Ok((issue.clone(), below(&*reader, ISSUES, &issue.prefix())?));
         issues.into_iter().map(of_issue).collect()
     })
     .await
@@ -116,7 +119,7 @@ fn below(
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BaseError> + Send + 'static,
 ) -> Result<T, BaseError> {
-    tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
-        Err(BaseError { collection: ISSUES.into(), source: error.into() })
-    })
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Err(BaseError { collection: ISSUES.into(), source: error.into() }))
 }

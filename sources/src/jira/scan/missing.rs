@@ -7,13 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use esker_engine::problem::{Problem, ProblemKind};
 use esker_engine::source::SourceError;
-use futures::{StreamExt, TryStreamExt};
 
 use super::known::{self, Known};
 use super::projects::{self, Project, ProjectState};
 use super::sweep::{self, Present, Seen, Sweep};
 use super::{Scan, people};
-use crate::jira::client::ErrorReach;
 use crate::jira::layout::{ISSUES, IssueKey};
 
 /// Where nothing counts independently, a project may lose so many issues, or a share of 1 in 20, at a time.
@@ -82,7 +80,8 @@ impl Scan<'_> {
         if !by_project.is_empty() {
             let all_are_listed = self.is_administrator().await?;
             for (key, absent) in by_project {
-                self.of_lost_project(key, absent, all_are_listed, sweep, known, &mut missing).await?;
+                self.of_lost_project(key, absent, all_are_listed, sweep, known, &mut missing)
+                    .await?;
             }
         }
         Ok(missing)
@@ -185,7 +184,7 @@ impl Scan<'_> {
         }
         match sweep::count(&self.client, project).await {
             Ok(count) => Ok(count),
-            Err(error) if error.reach() == ErrorReach::Everything => Err(self.failed(error)),
+            Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
             Err(error) => {
                 tracing::warn!(%error, project = project.key, "issues are not counted");
                 Ok(None)
@@ -229,7 +228,8 @@ impl Scan<'_> {
         };
         let last = seen.iter().max().copied().unwrap_or(0) + hidden.max(BEYOND);
         let untried = (1..=last).filter(|number| !seen.contains(number)).take(MOST_TRIED);
-        let names: Vec<String> = untried.map(|number| format!("{}-{number}", project.key)).collect();
+        let names: Vec<String> =
+            untried.map(|number| format!("{}-{number}", project.key)).collect();
         let present = sweep::confirm(&self.client, &names, self.options.connections).await;
         let present = present.map_err(|error| self.failed(error))?;
         // An answer under another key is an issue that moved; its project shows it.
@@ -273,7 +273,11 @@ impl Scan<'_> {
     }
 
     /// Takes deleted issues out of the trees.
-    pub(super) async fn remove(&self, deleted: &BTreeSet<u64>, known: &Known) -> Result<(), SourceError> {
+    pub(super) async fn remove(
+        &self,
+        deleted: &BTreeSet<u64>,
+        known: &Known,
+    ) -> Result<(), SourceError> {
         let gone: Vec<_> = deleted.iter().filter_map(|id| known.issues.get(id)).collect();
         for batch in gone.chunks(sweep::BULK) {
             self.stop_if_cancelled()?;
@@ -316,9 +320,14 @@ mod tests {
 
     #[test]
     fn a_loss_is_implausible_above_a_twentieth_and_fifty() {
-        for (lost, left, expected) in
-            [(0, 0, false), (1, 0, true), (50, 100, false), (51, 100, true), (60, 2000, false), (110, 1990, true)]
-        {
+        for (lost, left, expected) in [
+            (0, 0, false),
+            (1, 0, true),
+            (50, 100, false),
+            (51, 100, true),
+            (60, 2000, false),
+            (110, 1990, true),
+        ] {
             assert_eq!(is_implausible(lost, left), expected, "{lost} lost, {left} left");
         }
     }

@@ -5,6 +5,7 @@ mod configuration;
 mod extras;
 mod issues;
 mod known;
+pub(super) mod listing;
 mod missing;
 mod people;
 mod projects;
@@ -28,13 +29,13 @@ use tokio::sync::Semaphore;
 use self::changed::{Rotation, WorklogFeeds};
 use self::issues::{Due, Fetched};
 use self::known::Known;
-use self::projects::Project;
+use self::listing::Outages;
 use self::sweep::Sweep;
 use super::client::{Client, RequestError};
 use super::config::JiraOptions;
 use super::cursor::Cursor;
 use super::document::people;
-use super::layout::{CONFIGURATION, ISSUES, IssueKey, PROJECTS, USERS, path};
+use super::layout::{ISSUES, IssueKey, path};
 
 /// Large attachments that are open at a time.
 const OPEN_DOWNLOADS: usize = 6;
@@ -43,7 +44,7 @@ const RETRIES: usize = 10_000;
 
 /// What a scan works with.
 pub(super) struct Scan<'a> {
-    client: Arc<Client>,
+    client: Client,
     options: &'a JiraOptions,
     base: Option<&'a Base>,
     mode: ScanMode,
@@ -57,14 +58,13 @@ pub(super) struct Scan<'a> {
     /// The place of the collection among those of the source.
     issues: usize,
     downloads: Arc<Semaphore>,
+    outages: Outages,
     found: Mutex<Found>,
 }
 
 /// What is gathered on the way.
 #[derive(Default)]
 struct Found {
-    /// Issues that the trees hold when the scan ends, by id: those that were stored in this scan.
-    stored: HashMap<u64, IssueKey>,
     retry: BTreeSet<u64>,
     lost: BTreeMap<String, String>,
     /// People whom documents mention, by account.
@@ -80,7 +80,7 @@ pub(super) struct Session {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(
-        client: Arc<Client>,
+        client: Client,
         options: &'a JiraOptions,
         base: Option<&'a Base>,
         mode: ScanMode,
@@ -104,6 +104,7 @@ impl<'a> Scan<'a> {
             time_zone: session.time_zone,
             issues: changes.collection(ISSUES),
             downloads: Arc::new(Semaphore::new(OPEN_DOWNLOADS)),
+            outages: Outages::default(),
             found: Mutex::new(Found { lost, ..Found::default() }),
         }
     }
@@ -136,7 +137,8 @@ impl<'a> Scan<'a> {
     }
 
     async fn feeds(&self) -> Result<WorklogFeeds, SourceError> {
-        let Some(cursor) = self.cursor.as_ref().filter(|_| self.mode == ScanMode::Incremental) else {
+        let Some(cursor) = self.cursor.as_ref().filter(|_| self.mode == ScanMode::Incremental)
+        else {
             let until = self.started.as_millisecond();
             return Ok(WorklogFeeds { until, ..WorklogFeeds::default() });
         };
@@ -192,7 +194,8 @@ impl<'a> Scan<'a> {
     }
 
     pub(super) fn configuration_is_due(&self) -> bool {
-        let Some(cursor) = self.cursor.as_ref().filter(|_| self.mode == ScanMode::Incremental) else {
+        let Some(cursor) = self.cursor.as_ref().filter(|_| self.mode == ScanMode::Incremental)
+        else {
             return true;
         };
         let age = self.started.as_millisecond() - cursor.configured.as_millisecond();
@@ -226,8 +229,8 @@ impl<'a> Scan<'a> {
     }
 
     fn note_stored(&self, fetched: &Fetched, key: &IssueKey, in_trouble: bool) {
+        self.outages.are_over();
         let mut found = self.found();
-        found.stored.insert(fetched.parts.id, key.clone());
         if in_trouble {
             found.retry.insert(fetched.parts.id);
         }
@@ -254,6 +257,13 @@ impl<'a> Scan<'a> {
             found.lost.remove(path);
         }
         found.lost.contains_key(path)
+    }
+
+    /// The projects of issues that are carried forward unseen.
+    fn vanished_projects(&self) -> HashSet<String> {
+        let found = self.found();
+        let keys = found.ledger.vanished.iter().filter_map(|key| IssueKey::parse(key));
+        keys.map(|key| key.project().to_owned()).collect()
     }
 
     fn note_lost(&self, path: String, message: String) {

@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use esker_engine::entry::{Entry, EntryKind};
-use esker_engine::source::{
-    CollectionEnd, Completeness, CompletenessState, Payload, SourceError,
-};
+use esker_engine::source::{CollectionEnd, Completeness, CompletenessState, Payload, SourceError};
 use serde_json::Value;
 
 use super::Scan;
-use super::known;
+use super::{known, listing};
 use crate::jira::attachments::chain;
-use crate::jira::client::{Client, ErrorReach, RequestError, pages};
+use crate::jira::client::pages::OffsetPages;
+use crate::jira::client::{Client, RequestError};
 use crate::jira::document::{canonical, strip};
 use crate::jira::layout::{USERS, document_key};
 
@@ -27,13 +26,17 @@ const BY_ID_BATCH: usize = 50;
 pub(super) async fn is_administrator(client: &Client) -> Result<bool, RequestError> {
     let query = [("permissions", "ADMINISTER".to_owned())];
     let answer = client.get_optional(PERMISSIONS, &[], &query).await?;
-    let has = |it: Value| it.get("permissions")?.get("ADMINISTER")?.get("havePermission")?.as_bool();
+    let has =
+        |it: Value| it.get("permissions")?.get("ADMINISTER")?.get("havePermission")?.as_bool();
     Ok(answer.and_then(has).unwrap_or(false))
 }
 
 impl Scan<'_> {
     /// Stores users: all of them where the list is due, else those whom this scan met for the first time.
-    pub(super) async fn people(&self, list_is_due: bool) -> Result<Option<CollectionEnd>, SourceError> {
+    pub(super) async fn people(
+        &self,
+        list_is_due: bool,
+    ) -> Result<Option<CollectionEnd>, SourceError> {
         let base = known::entries(self.base, USERS, Vec::new()).await?;
         let known: HashSet<_> = base.into_iter().map(|(key, _)| key).collect();
         let mut met = std::mem::take(&mut self.found().people);
@@ -43,7 +46,7 @@ impl Scan<'_> {
         if list_is_due {
             match self.listed().await {
                 Ok(users) => listed = users,
-                Err(error) if error.reach() == ErrorReach::Everything => return Err(self.failed(error)),
+                Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
                 Err(error) => refused = Some(chain(&error)),
             }
         }
@@ -78,33 +81,25 @@ impl Scan<'_> {
     }
 
     async fn listed(&self) -> Result<HashMap<String, Value>, RequestError> {
-        let mut pages = pages::Offset::new(&self.client, LIST, &[], &[], PAGE, None);
-        let mut users = HashMap::new();
-        while let Some(page) = pages.next().await? {
-            users.extend(page.into_iter().filter_map(with_account));
-        }
-        Ok(users)
+        let pages = OffsetPages::new(&self.client, LIST, &[], &[], "values", PAGE);
+        Ok(listing::all(pages).await?.into_iter().filter_map(with_account).collect())
     }
 
-    async fn by_id(&self, accounts: &BTreeSet<String>) -> Result<HashMap<String, Value>, SourceError> {
+    async fn by_id(
+        &self,
+        accounts: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Value>, SourceError> {
         let accounts: Vec<_> = accounts.iter().collect();
         let mut users = HashMap::new();
         for batch in accounts.chunks(BY_ID_BATCH) {
             let query: Vec<_> = batch.iter().map(|it| ("accountId", it.to_string())).collect();
             let page = BY_ID_BATCH as u32;
-            let mut pages =
-                pages::Offset::new(&self.client, BY_ID, &[], &query, page, Some("values"));
-            loop {
-                match pages.next().await {
-                    Ok(Some(page)) => users.extend(page.into_iter().filter_map(with_account)),
-                    Ok(None) => break,
-                    Err(error) if error.reach() == ErrorReach::Everything => {
-                        return Err(self.failed(error));
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "users are taken as documents mention them");
-                        break;
-                    }
+            let pages = OffsetPages::new(&self.client, BY_ID, &[], &query, "values", page);
+            match listing::all(pages).await {
+                Ok(found) => users.extend(found.into_iter().filter_map(with_account)),
+                Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
+                Err(error) => {
+                    tracing::debug!(%error, "users are taken as documents mention them");
                 }
             }
         }
@@ -119,7 +114,8 @@ fn with_account(user: Value) -> Option<(String, Value)> {
 /// What stays of one whom the site knows no more.
 fn name_of(person: &Value) -> Value {
     let kept = ["accountId", "accountType", "displayName"];
-    let members = kept.iter().filter_map(|name| Some(((*name).to_owned(), person.get(name)?.clone())));
+    let members =
+        kept.iter().filter_map(|name| Some(((*name).to_owned(), person.get(name)?.clone())));
     Value::Object(members.collect())
 }
 
@@ -129,7 +125,6 @@ fn end(found: u64, refused: Option<String>) -> CollectionEnd {
         Some(_) => CompletenessState::NotPermitted,
     };
     let detail = refused.unwrap_or_default();
-    let completeness =
-        Completeness { state, expected: None, found, detail, parts: Vec::new() };
+    let completeness = Completeness { state, expected: None, found, detail, parts: Vec::new() };
     CollectionEnd { name: USERS.into(), cursor: None, completeness }
 }

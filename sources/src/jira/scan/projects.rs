@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::jira::client::{Client, RequestError, pages};
+use super::listing;
+use crate::jira::client::pages::OffsetPages;
+use crate::jira::client::{Client, RequestError};
 use crate::jira::document::{id_of, number};
 
 /// Projects are listed by this path.
@@ -41,12 +43,7 @@ impl Project {
             (false, true) => ProjectState::Archived,
             _ => ProjectState::Live,
         };
-        Some(Self {
-            id: id_of(value)?,
-            key: key.into(),
-            state,
-            issues: insight.and_then(number),
-        })
+        Some(Self { id: id_of(value)?, key: key.into(), state, issues: insight.and_then(number) })
     }
 }
 
@@ -64,7 +61,8 @@ pub(in crate::jira) async fn recount(
     client: &Client,
     project: &Project,
 ) -> Result<Option<u64>, RequestError> {
-    let one = [("id", project.id.clone()), ("status", "live".into()), ("status", "archived".into())];
+    let one =
+        [("id", project.id.clone()), ("status", "live".into()), ("status", "archived".into())];
     let found = search(client, &one, |key| key == project.key).await?;
     Ok(found.get(&project.key).and_then(|it| it.issues))
 }
@@ -76,13 +74,10 @@ async fn search(
 ) -> Result<BTreeMap<String, Project>, RequestError> {
     let mut query = vec![("expand", "insight".to_owned())];
     query.extend(which.iter().cloned());
-    let mut pages = pages::Offset::new(client, SEARCH, &[], &query, 100, Some("values"));
-    let mut projects = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        let listed = page.iter().filter_map(Project::new).filter(|it| wanted(&it.key));
-        projects.extend(listed.map(|it| (it.key.clone(), it)));
-    }
-    Ok(projects)
+    let pages = OffsetPages::new(client, SEARCH, &[], &query, "values", 100);
+    let listed = listing::all(pages).await?;
+    let projects = listed.iter().filter_map(Project::new).filter(|it| wanted(&it.key));
+    Ok(projects.map(|it| (it.key.clone(), it)).collect())
 }
 
 #[cfg(test)]
@@ -92,10 +87,15 @@ mod tests {
 
     #[test]
     fn a_project_is_read_leniently() {
-        let live = Project::new(&json!({"id": 10000, "key": "ABC", "insight": {"totalIssueCount": "12"}}));
+        let live =
+            Project::new(&json!({"id": 10000, "key": "ABC", "insight": {"totalIssueCount": "12"}}));
         let live = live.expect("a project");
-        assert_eq!((live.id.as_str(), live.state, live.issues), ("10000", ProjectState::Live, Some(12)));
-        let binned = Project::new(&json!({"id": "1", "key": "X", "archived": true, "deleted": true}));
+        assert_eq!(
+            (live.id.as_str(), live.state, live.issues),
+            ("10000", ProjectState::Live, Some(12))
+        );
+        let binned =
+            Project::new(&json!({"id": "1", "key": "X", "archived": true, "deleted": true}));
         assert_eq!(binned.map(|it| (it.state, it.issues)), Some((ProjectState::Deleted, None)));
         assert!(Project::new(&json!({"id": "1"})).is_none());
     }

@@ -11,8 +11,10 @@ use serde_json::Value;
 use super::Scan;
 use super::issues::{Due, Fetched};
 use super::known::BaseRecord;
+use super::listing;
 use crate::jira::attachments::{self, AttachmentError};
-use crate::jira::client::{ErrorReach, RequestError, pages};
+use crate::jira::client::RequestError;
+use crate::jira::client::pages::OffsetPages;
 use crate::jira::document::{canonical, id_of, strip};
 use crate::jira::issue::{Attachment, Embedded};
 use crate::jira::layout::{self, HISTORY_BLOCK, ISSUES, IssueKey, Record};
@@ -96,12 +98,12 @@ impl<'a> Records<'a> {
         name: &str,
         error: RequestError,
     ) -> Result<(), SourceError> {
-        if error.reach() == ErrorReach::Everything {
+        if scan.outages.end_scan(&error) {
             return Err(scan.failed(error));
         }
         let kind = match &error {
-            error if error.is_forbidden() => ProblemKind::NotPermitted,
-            error if error.is_missing() => ProblemKind::Vanished,
+            error if listing::is_forbidden(error) => ProblemKind::NotPermitted,
+            error if listing::is_missing(error) => ProblemKind::Vanished,
             _ => ProblemKind::Unreadable,
         };
         self.trouble(name, kind, attachments::chain(&error));
@@ -204,12 +206,7 @@ impl Scan<'_> {
             return Ok(embedded.values.clone());
         }
         let id = fetched.parts.id.to_string();
-        let mut pages = pages::Offset::new(&self.client, template, &[&id], &[], page, Some(name));
-        let mut values = Vec::new();
-        while let Some(mut page) = pages.next().await? {
-            values.append(&mut page);
-        }
-        Ok(values)
+        listing::all(OffsetPages::new(&self.client, template, &[&id], &[], name, page)).await
     }
 
     /// Stores each element of a list by its id.
@@ -261,10 +258,10 @@ impl Scan<'_> {
         let permit = permit.map_err(|_| SourceError::Cancelled)?;
         match attachments::fetch(&self.client, attachment, &path, permit).await {
             Ok(payload) => records.pushed.push(Pushed { key, entry, payload }),
-            Err(AttachmentError::Request(error)) if error.reach() == ErrorReach::Everything => {
+            Err(AttachmentError::Request(error)) if self.outages.end_scan(&error) => {
                 return Err(self.failed(error));
             }
-            Err(AttachmentError::Request(error)) if error.is_missing() => {
+            Err(AttachmentError::Request(error)) if listing::is_missing(&error) => {
                 self.note_lost(path, attachments::chain(&error));
             }
             Err(error) => records.problems.push(attachments::problem(&path, &error)),

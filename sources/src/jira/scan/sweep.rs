@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
+use super::listing;
 use super::projects::{Project, ProjectState};
-use crate::jira::client::{Client, ErrorReach, RequestError, pages};
+use crate::jira::client::pages::TokenPages;
+use crate::jira::client::{Client, FailureKind, RequestError};
 use crate::jira::document::{id_of, number};
 use crate::jira::layout::IssueKey;
 use crate::jira::time;
@@ -59,9 +61,11 @@ pub(in crate::jira) async fn sweep(
     projects: &BTreeMap<String, Project>,
     at_once: usize,
 ) -> Result<Sweep, RequestError> {
-    let swept = futures::stream::iter(projects.values())
-        .map(|project| async move { (project, of_project(client, project).await) })
-        .buffer_unordered(at_once.max(1));
+    let mut swept = Vec::with_capacity(projects.len());
+    for project in projects.values() {
+        swept.push(async move { (project, of_project(client, project).await) }.boxed());
+    }
+    let swept = futures::stream::iter(swept).buffer_unordered(at_once.max(1));
     futures::pin_mut!(swept);
     let mut sweep = Sweep::default();
     while let Some((project, found)) = swept.next().await {
@@ -72,7 +76,9 @@ pub(in crate::jira) async fn sweep(
                 Seen::Issues(count)
             }
             Ok(None) => Seen::Unlisted,
-            Err(error) if error.reach() == ErrorReach::Everything => return Err(error),
+            Err(error) if matches!(error.kind(), FailureKind::Fatal | FailureKind::Cancelled) => {
+                return Err(error);
+            }
             Err(error) => Seen::Failed(error),
         };
         sweep.projects.insert(project.key.clone(), seen);
@@ -91,7 +97,9 @@ async fn of_project(
     let mut attempt = 1;
     loop {
         match ids(client, &query).await {
-            Err(error) if error.is_expired_token() && attempt < ATTEMPTS => attempt += 1,
+            Err(error) if error.kind() == FailureKind::Restart && attempt < ATTEMPTS => {
+                attempt += 1
+            }
             found => return found.map(Some),
         }
     }
@@ -103,11 +111,9 @@ pub(in crate::jira) async fn ids(
     query: &str,
 ) -> Result<HashMap<u64, IssueKey>, RequestError> {
     let body = json!({"jql": query, "fields": ["key"], "maxResults": PAGE});
-    let mut pages = pages::Token::new(client, SEARCH, body, "issues");
     let mut found = HashMap::new();
-    while let Some(page) = pages.next().await? {
-        found.extend(page.iter().filter_map(row));
-    }
+    let pages = TokenPages::post(client, SEARCH, body, "issues");
+    listing::each(pages, |issue| found.extend(row(&issue))).await?;
     Ok(found)
 }
 
@@ -140,9 +146,11 @@ pub(in crate::jira) async fn confirm(
     names: &[String],
     at_once: usize,
 ) -> Result<Vec<Present>, RequestError> {
-    let asked = futures::stream::iter(names.chunks(BULK))
-        .map(|batch| confirm_batch(client, batch))
-        .buffer_unordered(at_once.max(1));
+    let mut asked = Vec::new();
+    for batch in names.chunks(BULK) {
+        asked.push(confirm_batch(client, batch).boxed());
+    }
+    let asked = futures::stream::iter(asked).buffer_unordered(at_once.max(1));
     let found: Vec<Vec<Present>> = asked.try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }

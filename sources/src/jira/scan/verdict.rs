@@ -2,6 +2,7 @@
 
 use esker_engine::source::{Completeness, CompletenessState, PartCompleteness};
 
+use super::listing::is_refused;
 use super::missing::{Count, Counts};
 use super::sweep::{Seen, Sweep};
 use crate::jira::attachments::chain;
@@ -13,15 +14,19 @@ pub(super) fn of_issues(sweep: &Sweep, counts: &Counts) -> Completeness {
         of_part(key, seen, count)
     };
     let mut parts: Vec<_> = sweep.projects.iter().filter_map(of_project).collect();
-    let lost = counts.0.iter().filter(|(key, count)| {
-        count.vanished > 0 && !sweep.projects.contains_key(*key)
-    });
+    let lost = counts
+        .0
+        .iter()
+        .filter(|(key, count)| count.vanished > 0 && !sweep.projects.contains_key(*key));
     parts.extend(lost.map(|(key, count)| PartCompleteness {
         name: key.clone(),
         state: CompletenessState::NotPermitted,
         expected: None,
         found: 0,
-        detail: format!("the project is not listed any more; {} issues are carried forward", count.vanished),
+        detail: format!(
+            "the project is not listed any more; {} issues are carried forward",
+            count.vanished
+        ),
     }));
     let sum = |of: fn(&Count) -> u64| counts.0.values().map(of).sum::<u64>();
     let state = match parts.is_empty() {
@@ -49,16 +54,18 @@ fn of_part(key: &str, seen: &Seen, count: Count) -> Option<PartCompleteness> {
         vanished => format!("; {vanished} of the last snapshot are carried forward"),
     };
     let (state, detail) = match seen {
-        Seen::Failed(error) if error.is_forbidden() || error.is_rejected() || error.is_missing() => {
+        Seen::Failed(error) if is_refused(error) => {
             (CompletenessState::NotPermitted, format!("{}{carried}", chain(error)))
         }
         Seen::Failed(error) => (CompletenessState::Failed, format!("{}{carried}", chain(error))),
-        _ if hidden > 0 && count.found == 0 => {
-            (CompletenessState::NotPermitted, format!("the account is shown none of its issues{carried}"))
-        }
-        _ if hidden > 0 || count.vanished > 0 => {
-            (CompletenessState::Partial, format!("the account is not shown {hidden} of its issues{carried}"))
-        }
+        _ if hidden > 0 && count.found == 0 => (
+            CompletenessState::NotPermitted,
+            format!("the account is shown none of its issues{carried}"),
+        ),
+        _ if hidden > 0 || count.vanished > 0 => (
+            CompletenessState::Partial,
+            format!("the account is not shown {hidden} of its issues{carried}"),
+        ),
         _ => return None,
     };
     Some(PartCompleteness {

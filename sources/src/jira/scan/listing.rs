@@ -1,0 +1,90 @@
+//! Listings read to their ends, and what their errors mean for a scan.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::jira::client::pages::{FeedPages, OffsetPages, TokenPages};
+use crate::jira::client::{FailureKind, Outage, RequestError};
+
+/// So many requests in a row that the site does not answer are an outage, not trouble with single objects.
+const OUTAGE: u32 = 12;
+
+/// All elements of a listing.
+///
+/// # Errors
+/// Where it ends before everything was listed, too: what is absent from half a list proves nothing.
+pub(super) async fn all(mut pages: OffsetPages) -> Result<Vec<Value>, RequestError> {
+    let mut values = Vec::new();
+    while let Some(mut page) = pages.next().await? {
+        values.append(&mut page);
+    }
+    if pages.is_complete() { Ok(values) } else { Err(cut("an object's listing")) }
+}
+
+/// Calls `each` for every element of a listing by token.
+pub(super) async fn each(
+    mut pages: TokenPages,
+    mut each: impl FnMut(Value),
+) -> Result<(), RequestError> {
+    while let Some(page) = pages.next().await? {
+        page.into_iter().for_each(&mut each);
+    }
+    if pages.is_complete() { Ok(()) } else { Err(cut("a search")) }
+}
+
+/// All elements of a feed, and where it goes on.
+pub(super) async fn feed(mut pages: FeedPages) -> Result<(Vec<Value>, i64), RequestError> {
+    let mut values = Vec::new();
+    while let Some(mut page) = pages.next().await? {
+        values.append(&mut page);
+    }
+    if pages.is_complete() { Ok((values, pages.until())) } else { Err(cut("a feed")) }
+}
+
+fn cut(request: &str) -> RequestError {
+    RequestError::Listing { request: request.into(), what: "it ended before everything was listed" }
+}
+
+/// Counts requests in a row that were not answered.
+#[derive(Debug, Default)]
+pub(super) struct Outages(AtomicU32);
+
+impl Outages {
+    /// True where no further request will do better.
+    pub(super) fn end_scan(&self, error: &RequestError) -> bool {
+        match error.kind() {
+            FailureKind::Fatal | FailureKind::Cancelled => true,
+            FailureKind::Later => self.0.fetch_add(1, Ordering::Relaxed) + 1 >= OUTAGE,
+            _ => false,
+        }
+    }
+
+    /// Something was answered.
+    pub(super) fn are_over(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// True where other requests may be answered although this one is not: the server fails at one object.
+pub(super) fn may_be_one_object(error: &RequestError) -> bool {
+    match error {
+        RequestError::Unavailable { outage, .. } => matches!(outage, Outage::Status(500)),
+        error => error.kind() == FailureKind::Object || matches!(error, RequestError::Cut { .. }),
+    }
+}
+
+/// True where the account may not see what was asked for, or it is not there: Jira answers alike.
+pub(super) fn is_refused(error: &RequestError) -> bool {
+    is_forbidden(error) || is_missing(error) || matches!(error, RequestError::Rejected { .. })
+}
+
+/// True for a lack of permission.
+pub(in crate::jira) fn is_forbidden(error: &RequestError) -> bool {
+    matches!(error, RequestError::Forbidden { .. })
+}
+
+/// True where there is nothing of that name.
+pub(in crate::jira) fn is_missing(error: &RequestError) -> bool {
+    matches!(error, RequestError::NotFound { .. } | RequestError::Gone { .. })
+}
