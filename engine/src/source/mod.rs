@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use base::{Base, BaseEntries, BaseError, ReadBase};
 pub use change::{Change, ContentReader, Finished, Payload, Piece};
-pub use sink::{ChangeReceiver, ChangeSink, SinkClosed, Work, change_channel};
+pub use sink::{ChangeReceiver, ChangeSink, ResumeCursors, SinkClosed, Work, change_channel};
 
 use crate::context::RunContext;
 
@@ -153,6 +153,7 @@ pub enum SourceError {
 /// the base, in [`ScanMode::Full`] too. **One bad object** is given to [`ChangeSink::problem`] and the scan goes on; the base's
 /// state of it stays. **Two scans of one state** push changes that lead to equal trees, whatever the base: what is
 /// volatile is left out before pushing. **Cursors** are returned at the end, stored in the commit and nowhere else.
+/// A first scan may name one for checkpoints by [`ChangeSink::resume_from`].
 /// When `ctx.cancel` is set the scan returns [`SourceError::Cancelled`] soon; what it pushed until then is kept in a checkpoint.
 #[async_trait::async_trait]
 pub trait Source: Send + Sync {

@@ -1,5 +1,6 @@
 //! The channel between a source and the engine's workers: bounded by bytes and by number.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,6 +12,17 @@ use crate::context::RunContext;
 use crate::entry::Entry;
 use crate::monitor::Counter;
 use crate::problem::Problem;
+
+/// Where a first scan that is broken off may be continued, by collection. Shared between the sink and the engine.
+#[derive(Debug, Clone, Default)]
+pub struct ResumeCursors(Arc<std::sync::Mutex<BTreeMap<String, Vec<u8>>>>);
+
+impl ResumeCursors {
+    /// The cursor of a collection.
+    pub fn of(&self, collection: &str) -> Option<Vec<u8>> {
+        locked(&self.0).get(collection).cloned()
+    }
+}
 
 /// A batch is sent on when its contents come to this; about one frame.
 const BATCH_BYTES: u64 = /* 1 MiB */ 1024 * 1024;
@@ -58,6 +70,7 @@ pub struct ChangeSink {
     sender: crossbeam_channel::Sender<Work>,
     unchanged: AtomicU64,
     problems: std::sync::Mutex<Vec<Problem>>,
+    resume: ResumeCursors,
     ctx: RunContext,
 }
 
@@ -77,6 +90,7 @@ pub fn change_channel(
         sender,
         unchanged: AtomicU64::new(0),
         problems: std::sync::Mutex::default(),
+        resume: ResumeCursors::default(),
         ctx: ctx.clone(),
     };
     (sink, receiver)
@@ -139,6 +153,20 @@ impl ChangeSink {
     pub fn problem(&self, problem: Problem) {
         self.ctx.monitor.problem(&problem);
         locked(&self.problems).push(problem);
+    }
+
+    /// Says from where the scan of a collection that has no cursor yet may go on if it is broken off. It is kept in
+    /// checkpoints only. What was pushed before then is in the next scan's base, though perhaps not all of it: a source must
+    /// be able to tell what is missing.
+    pub fn resume_from(&self, collection: usize, cursor: Vec<u8>) {
+        if let Some(name) = self.collections.get(collection) {
+            locked(&self.resume.0).insert(name.clone(), cursor);
+        }
+    }
+
+    /// The cursors given to [`resume_from`](Self::resume_from), now and later.
+    pub fn resume_cursors(&self) -> ResumeCursors {
+        self.resume.clone()
     }
 
     /// Sends on what has gathered. The engine calls it after the scan; a source may, before it waits long.

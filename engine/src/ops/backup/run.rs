@@ -19,7 +19,8 @@ use crate::ops::base::SnapshotTrees;
 use crate::problem::{ErrorKind, Problem};
 use crate::repo::{Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot};
 use crate::source::{
-    Base, ChangeSink, CompletenessState, ScanEnd, Source, SourceError, SourceInfo, change_channel,
+    Base, ChangeSink, CompletenessState, ResumeCursors, ScanEnd, Source, SourceError, SourceInfo,
+    change_channel,
 };
 use crate::store::StoreFigures;
 use crate::tree::{Root, Tree};
@@ -55,6 +56,7 @@ pub(super) struct Run<'a> {
     pub(super) parent: Option<Snapshot>,
     pub(super) heads: Vec<CommitRef>,
     progress: Mutex<Progress>,
+    pub(super) resume: Mutex<ResumeCursors>,
     pub(super) started: String,
     figures_before: StoreFigures,
 }
@@ -118,6 +120,7 @@ impl<'a> Run<'a> {
                 last_checkpoint: now,
                 last_bytes: 0,
             }),
+            resume: Mutex::default(),
             started: rfc3339(now),
             repository,
             source,
@@ -165,6 +168,7 @@ impl<'a> Run<'a> {
     fn finish(&self, mut problems: Vec<Problem>) -> Result<BackupReport, Error> {
         let (sink, receiver) =
             change_channel(self.info.collections.clone(), self.plan.changes, self.ctx);
+        *locked(&self.resume) = sink.resume_cursors();
         let workers = Workers::new(
             self.plan.workers,
             Arc::clone(&self.writer),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::edits::EditBuffer;
 use super::run::{Progress, Run, root_of};
+use super::workers::locked;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::format::commit::{
@@ -45,9 +46,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Collections of a checkpoint: cursors and verdicts are still the parent's.
+    /// Collections of a checkpoint: verdicts are still the parent's, and cursors too where it has any.
     pub(super) fn carried_collections(&self, progress: &Progress) -> Vec<Collection> {
         let mut collections = self.parent_collections();
+        let resume = locked(&self.resume);
         for (name, root) in self.info.collections.iter().zip(&progress.roots) {
             let root = root.map(Into::into);
             match collections.iter_mut().find(|known| known.name == *name) {
@@ -66,6 +68,9 @@ impl Run<'_> {
                     },
                 }),
             }
+        }
+        for collection in collections.iter_mut().filter(|it| it.cursor.is_none()) {
+            collection.cursor = resume.of(&collection.name).as_deref().map(hex_encode);
         }
         collections
     }

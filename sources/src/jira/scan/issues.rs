@@ -50,6 +50,13 @@ pub(super) struct Fetched {
     pub(super) base: Vec<BaseRecord>,
 }
 
+impl Fetched {
+    /// True where the last snapshot has it under another key.
+    pub(super) fn has_moved(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| *known != self.parts.key)
+    }
+}
+
 impl Scan<'_> {
     /// Reads the issues that are due, and stores them. Ids that the server does not know are left to the caller.
     pub(super) async fn read_issues(

@@ -26,6 +26,10 @@ pub(in crate::jira) struct Known {
     pub(in crate::jira) projects: HashMap<String, u64>,
     /// Issues that hold a worklog that was asked for.
     pub(in crate::jira) with_worklogs: HashSet<IssueKey>,
+    /// Issues that were not read whole, or of which a broken-off scan stored a part.
+    pub(in crate::jira) incomplete: HashSet<u64>,
+    /// Folders without an issue, and second folders of one: leftovers of scans that were broken off.
+    pub(in crate::jira) strays: Vec<IssueKey>,
 }
 
 /// A record of an issue in the last snapshot: tree key and entry.
@@ -46,29 +50,79 @@ impl Known {
 
     fn walk(reader: &dyn ReadBase, worklogs: &HashSet<u64>) -> Result<Self, BaseError> {
         let mut known = Self::default();
+        let mut folder: Option<Folder> = None;
         for found in reader.entries(ISSUES, &[]) {
             let (key, entry) = found?;
             let Some((issue, record)) = split_record(&key) else { continue };
+            if folder.as_ref().is_none_or(|folder| folder.issue != issue) {
+                known.add(folder.replace(Folder::new(issue.clone())));
+            }
+            let Some(folder) = &mut folder else { continue };
+            folder.records += 1;
             if record == "issue.json" {
-                let id = std::str::from_utf8(&entry.version).ok().and_then(|it| it.parse().ok());
-                let updated = entry.metadata.modified.map(|it| {
-                    it.seconds.saturating_mul(1000) + i64::from(it.nanoseconds / 1_000_000)
-                });
-                if let Some(id) = id {
-                    match known.projects.get_mut(issue.project()) {
-                        Some(count) => *count += 1,
-                        None => _ = known.projects.insert(issue.project().to_owned(), 1),
-                    }
-                    known.issues.insert(id, KnownIssue { key: issue, updated });
-                }
-            } else if !worklogs.is_empty()
-                && worklog_of(record).is_some_and(|it| worklogs.contains(&it))
-            {
+                folder.entry = Some(entry);
+            } else if worklog_of(record).is_some_and(|it| worklogs.contains(&it)) {
                 known.with_worklogs.insert(issue);
             }
         }
+        known.add(folder);
         Ok(known)
     }
+
+    fn add(&mut self, folder: Option<Folder>) {
+        let Some(folder) = folder else { return };
+        let entry = folder.entry.as_ref();
+        let Some((entry, (id, records))) = entry.and_then(|it| Some((it, token(&it.version)?)))
+        else {
+            self.strays.push(folder.issue);
+            return;
+        };
+        let key = folder.issue;
+        let updated = entry
+            .metadata
+            .modified
+            .map(|it| it.seconds.saturating_mul(1000) + i64::from(it.nanoseconds / 1_000_000));
+        match self.projects.get_mut(key.project()) {
+            Some(count) => *count += 1,
+            None => _ = self.projects.insert(key.project().to_owned(), 1),
+        }
+        if records != Some(folder.records) {
+            self.incomplete.insert(id);
+        }
+        // A move that was broken off leaves an issue in both places; which one is right is seen when it is read.
+        if let Some(other) = self.issues.insert(id, KnownIssue { key, updated }) {
+            self.incomplete.insert(id);
+            self.strays.push(other.key);
+        }
+    }
+}
+
+/// The records of one issue as they are met.
+struct Folder {
+    issue: IssueKey,
+    records: u64,
+    /// That of `issue.json`.
+    entry: Option<Entry>,
+}
+
+impl Folder {
+    fn new(issue: IssueKey) -> Self {
+        Self { issue, records: 0, entry: None }
+    }
+}
+
+/// The change token of `issue.json`: the issue's id and the number of its records, so that a folder of which only a part was
+/// stored is noticed.
+pub(in crate::jira) fn make_token(id: u64, records: Option<u64>) -> Bytes {
+    match records {
+        Some(records) => format!("{id}/{records}").into(),
+        None => format!("{id}/?").into(),
+    }
+}
+
+fn token(version: &[u8]) -> Option<(u64, Option<u64>)> {
+    let (id, records) = std::str::from_utf8(version).ok()?.split_once('/')?;
+    Some((id.parse().ok()?, records.parse().ok()))
 }
 
 fn worklog_of(record: &str) -> Option<u64> {

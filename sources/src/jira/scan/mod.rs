@@ -116,7 +116,9 @@ impl<'a> Scan<'a> {
         let feeds = self.feeds().await?;
         let swept = sweep::sweep(&self.client, &projects, self.options.connections).await;
         let mut sweep = swept.map_err(|error| self.failed(error))?;
-        let known = Known::read(self.base, feeds.deleted.clone()).await?;
+        let mut known = Known::read(self.base, feeds.deleted.clone()).await?;
+        self.remove_strays(&mut known, &sweep).await?;
+        self.allow_resuming();
         let missing = self.find_missing(&mut sweep, &known, &projects).await?;
         let due = self.due(&sweep, &known, &feeds).await?;
         self.changes.unchanged((sweep.issues.len() - due.len().min(sweep.issues.len())) as u64);
@@ -164,7 +166,10 @@ impl<'a> Scan<'a> {
         let mut due = BTreeMap::new();
         for (id, key) in &sweep.issues {
             let base = known.issues.get(id);
-            let whole = base.is_none() || cursor.retry.contains(id) || rotation.is_due(*id);
+            let whole = base.is_none()
+                || cursor.retry.contains(id)
+                || known.incomplete.contains(id)
+                || rotation.is_due(*id);
             let changed = changed.contains(id)
                 || feeds.issues.contains(id)
                 || base.is_some_and(|it| it.key != *key || known.with_worklogs.contains(&it.key))
@@ -174,6 +179,36 @@ impl<'a> Scan<'a> {
             }
         }
         Ok(due)
+    }
+
+    /// Takes out what scans that were broken off have left behind.
+    async fn remove_strays(&self, known: &mut Known, sweep: &Sweep) -> Result<(), SourceError> {
+        let mut strays = std::mem::take(&mut known.strays);
+        for stray in &mut strays {
+            // Of an issue in two places the one where the site has it stays.
+            let twin = known
+                .issues
+                .iter_mut()
+                .find(|(id, it)| sweep.issues.get(id) == Some(&*stray) && it.key != *stray);
+            if let Some((_, issue)) = twin {
+                std::mem::swap(&mut issue.key, stray);
+            }
+        }
+        for (_, records) in known::records(self.base, strays).await? {
+            for (key, _) in records {
+                self.changes.delete(self.issues, key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a first scan that is broken off be continued: what it stored is not read again unless it changed.
+    fn allow_resuming(&self) {
+        if self.cursor.is_none() {
+            let mut cursor = Cursor::new(self.started, &self.time_zone);
+            cursor.unfinished = true;
+            self.changes.resume_from(self.issues, cursor.encode());
+        }
     }
 
     fn next_cursor(&self, feeds: &WorklogFeeds, counts: &missing::Counts) -> Option<Cursor> {
@@ -228,12 +263,9 @@ impl<'a> Scan<'a> {
         });
     }
 
-    fn note_stored(&self, fetched: &Fetched, key: &IssueKey, in_trouble: bool) {
+    fn note_stored(&self, fetched: &Fetched, key: &IssueKey) {
         self.outages.are_over();
         let mut found = self.found();
-        if in_trouble {
-            found.retry.insert(fetched.parts.id);
-        }
         if let Some(moved) = fetched.known.as_ref().filter(|known| *known != key) {
             found.forget_lost(moved);
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Scan;
 use super::issues::{Due, Fetched};
-use super::known::BaseRecord;
+use super::known::{BaseRecord, make_token};
 use super::listing;
 use crate::jira::attachments::{self, AttachmentError};
 use crate::jira::client::RequestError;
@@ -75,6 +75,17 @@ impl<'a> Records<'a> {
         self.kept.push(name.into());
     }
 
+    /// What stays as the last snapshot has it, under the issue's present key.
+    fn kept_entries(&self) -> Vec<(Bytes, Entry)> {
+        let pushed: HashSet<&Bytes> = self.pushed.iter().map(|it| &it.key).collect();
+        let kept = |name: &str| self.kept.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        let base = self.base.iter().filter(|(name, _)| kept(name));
+        let entries = base.map(|(name, entry)| {
+            (Bytes::from([&self.issue.prefix(), name.as_bytes()].concat()), (*entry).clone())
+        });
+        entries.filter(|(key, _)| !pushed.contains(key)).collect()
+    }
+
     /// Says that a part could not be read, and keeps the last snapshot's state of it.
     pub(super) fn trouble(&mut self, name: &str, kind: ProblemKind, message: String) {
         let path = layout::path(ISSUES, &[&self.issue.prefix(), name.as_bytes()].concat());
@@ -117,14 +128,11 @@ fn record_name(key: &[u8]) -> Option<String> {
 }
 
 impl Scan<'_> {
-    /// Pushes all records of an issue, and deletes those that it has no more.
+    /// Pushes all records of an issue, and deletes those that it has no more. `issue.json` comes last, and says how many there
+    /// are: what is stored of an issue when a scan is broken off is then seen not to be all.
     pub(super) async fn store_issue(&self, fetched: Fetched) -> Result<(), SourceError> {
         let key = fetched.parts.key.clone();
         let mut records = Records::new(&key, &fetched.base);
-        let mut entry = Entry::new(EntryKind::Document);
-        entry.version = Bytes::from(fetched.parts.id.to_string());
-        entry.metadata.modified = fetched.parts.updated.map(time::stored);
-        records.document(&Record::Issue, entry, fetched.parts.document.clone());
         self.comments(&mut records, &fetched).await?;
         self.worklogs(&mut records, &fetched).await?;
         history(&mut records, &fetched);
@@ -132,36 +140,38 @@ impl Scan<'_> {
         for attachment in &fetched.parts.attachments {
             self.attachment(&mut records, attachment, fetched.due).await?;
         }
-        self.push(records, &fetched).await
+        let kept = records.kept_entries();
+        let count = (records.pushed.len() + kept.len() + 1) as u64;
+        let mut entry = Entry::new(EntryKind::Document);
+        entry.version =
+            make_token(fetched.parts.id, Some(count).filter(|_| records.problems.is_empty()));
+        entry.metadata.modified = fetched.parts.updated.map(time::stored);
+        records.document(&Record::Issue, entry, fetched.parts.document.clone());
+        self.push(records, kept, &fetched).await
     }
 
-    async fn push(&self, records: Records<'_>, fetched: &Fetched) -> Result<(), SourceError> {
-        let Records { pushed, kept, problems, issue, base } = records;
-        let moved = fetched.known.as_ref().is_some_and(|known| known != issue);
-        let mut present = HashSet::new();
-        for Pushed { key, entry, payload } in pushed {
-            present.extend(record_name(&key));
+    async fn push(
+        &self,
+        records: Records<'_>,
+        kept: Vec<(Bytes, Entry)>,
+        fetched: &Fetched,
+    ) -> Result<(), SourceError> {
+        let mut present: HashSet<Bytes> = kept.iter().map(|(key, _)| key.clone()).collect();
+        present.extend(records.pushed.iter().map(|it| it.key.clone()));
+        for (key, _) in fetched.base.iter().filter(|(key, _)| !present.contains(key)) {
+            self.changes.delete(self.issues, key.clone()).await?;
+        }
+        if fetched.has_moved() {
+            // What is kept goes with the issue to its new key; the content is the repository's already.
+            for (key, entry) in kept {
+                self.changes.put(self.issues, key, entry, Payload::None).await?;
+            }
+        }
+        for Pushed { key, entry, payload } in records.pushed {
             self.changes.put(self.issues, key, entry, payload).await?;
         }
-        let is_kept = |name: &str| kept.iter().any(|prefix| name.starts_with(prefix.as_str()));
-        if moved {
-            // What is kept goes with the issue to its new key; the content is the repository's already.
-            for (name, entry) in &base {
-                if is_kept(name) && !present.contains(name) {
-                    let key = [&issue.prefix(), name.as_bytes()].concat();
-                    let entry = (*entry).clone();
-                    self.changes.put(self.issues, key.into(), entry, Payload::None).await?;
-                }
-            }
-        }
-        for (key, _) in &fetched.base {
-            let name = record_name(key).unwrap_or_default();
-            if moved || !(present.contains(&name) || is_kept(&name)) {
-                self.changes.delete(self.issues, key.clone()).await?;
-            }
-        }
-        self.note_stored(fetched, issue, !problems.is_empty());
-        for problem in problems {
+        self.note_stored(fetched, records.issue);
+        for problem in records.problems {
             self.changes.problem(problem);
         }
         Ok(())
