@@ -1,5 +1,6 @@
 //! From what was asked to what the engine needs. Prints nothing.
 
+pub(crate) mod jira;
 pub(crate) mod open;
 pub(crate) mod passphrase;
 pub(crate) mod runtime;

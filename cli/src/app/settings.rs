@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use esker_engine::secret::Secret;
 
+use super::jira::JiraCredentials;
 use crate::args::{GlobalArgs, LogFormat};
 use crate::error::CommandError;
 
@@ -70,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) repo: Option<String>,
     /// What opens it.
     pub(crate) key: KeyOrigin,
+    /// What Jira sites are asked with.
+    pub(crate) jira: JiraCredentials,
     /// Where is kept what is remembered of repositories; nowhere if `None`.
     pub(crate) cache: Option<PathBuf>,
     /// Results as JSON.
@@ -111,6 +114,7 @@ impl Settings {
                     .transpose()?,
             },
             key: key_origin(args, environment)?,
+            jira: JiraCredentials::resolve(environment)?,
             cache: if args.no_cache {
                 None
             } else {
@@ -137,11 +141,12 @@ fn default_level(args: &GlobalArgs) -> &'static str {
 }
 
 /// A variable that is set to something.
-fn variable(environment: Environment<'_>, name: &str) -> Option<OsString> {
+pub(super) fn variable(environment: Environment<'_>, name: &str) -> Option<OsString> {
     environment(name).filter(|value| !value.is_empty())
 }
 
-fn text(name: &str, value: OsString) -> Result<String, CommandError> {
+/// Its text.
+pub(super) fn text(name: &str, value: OsString) -> Result<String, CommandError> {
     value.into_string().map_err(|_| {
         CommandError::failed(format!("the variable {name} is no text"))
             .hint(format!("set it anew: `export {name}=…`"))

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use esker_engine::source::{Source, SourceError};
 use esker_sources::filesystem::{FileList, FilesOptions, FilesSource, Separator, StdinSource};
 
+use super::jira::{self, JiraRequest};
+use super::runtime::Engine;
+use super::settings::Settings;
 use crate::error::CommandError;
 
 /// The kinds of sources that this program knows.
-const KINDS: [&str; 1] = ["files"];
+const KINDS: [&str; 2] = ["files:PATH", "jira:URL"];
 
 /// What is to be backed up, as it was asked for.
 #[derive(Debug, Clone, Default)]
@@ -31,10 +34,26 @@ pub(crate) struct SourceRequest {
     pub(crate) exclude_file: Vec<PathBuf>,
     /// Stay on the file systems of the paths.
     pub(crate) one_file_system: bool,
+    /// Patterns of keys of projects of a Jira site.
+    pub(crate) projects: Vec<String>,
+    /// Plain HTTP is accepted elsewhere than on loopback.
+    pub(crate) insecure_http: bool,
 }
 
 /// Opens what was asked for.
-pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, CommandError> {
+pub(crate) fn open(
+    request: &SourceRequest,
+    settings: &Settings,
+    engine: &Engine,
+) -> Result<Box<dyn Source>, CommandError> {
+    if let Some(site) = site(request)? {
+        let request = JiraRequest {
+            site,
+            projects: request.projects.clone(),
+            insecure_http: request.insecure_http,
+        };
+        return Ok(Box::new(jira::open(&request, &settings.jira, engine)?));
+    }
     if request.stdin {
         let name = request.stdin_name.as_deref().unwrap_or("stdin");
         let source = StdinSource::new(name, std::io::stdin());
@@ -70,10 +89,34 @@ pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, CommandEr
     Ok(Box::new(source))
 }
 
+/// The address of the Jira site that is to be backed up, if it is one.
+fn site(request: &SourceRequest) -> Result<Option<String>, CommandError> {
+    let of = |source: &OsString| match parse(source) {
+        Argument::Site(site) => Some(site.to_owned()),
+        _ => None,
+    };
+    let sites: Vec<_> = request.sources.iter().filter_map(of).collect();
+    let is_mixed = request.sources.len() > 1
+        || request.stdin
+        || !(request.files_from.is_empty() && request.files_from_nul.is_empty());
+    match sites.into_iter().next() {
+        Some(site) if is_mixed => {
+            Err(CommandError::usage(format!("`jira:{site}` is a source of its own"))
+                .hint("back up one site, or folders, at a time"))
+        }
+        None if !request.projects.is_empty() => {
+            Err(CommandError::usage("only Jira sites have projects")
+                .hint("name a site: `esker backup jira:https://acme.atlassian.net --project ABC`"))
+        }
+        site => Ok(site),
+    }
+}
+
 /// What a SOURCE argument means.
 #[derive(Debug, PartialEq, Eq)]
 enum Argument<'a> {
     Path(&'a OsStr),
+    Site(&'a str),
     Kind(&'a str),
     Name(&'a str),
 }
@@ -85,6 +128,11 @@ fn parse(argument: &OsStr) -> Argument<'_> {
     if let Some(kind) = kind.filter(|kind| is_word(kind)) {
         if kind == "files" {
             return Argument::Path(OsStr::from_bytes(&bytes[kind.len() + 1..]));
+        }
+        if kind == "jira"
+            && let Ok(site) = std::str::from_utf8(&bytes[kind.len() + 1..])
+        {
+            return Argument::Site(site);
         }
         return Argument::Kind(kind);
     }
@@ -105,12 +153,12 @@ fn paths(sources: &[OsString]) -> Result<Vec<PathBuf>, CommandError> {
                 .hint("name a folder: `esker backup /srv/share`"))
         }
         Argument::Path(path) => Ok(PathBuf::from(path)),
-        Argument::Kind(kind) => Err(CommandError::failed(format!(
+        Argument::Site(kind) | Argument::Kind(kind) => Err(CommandError::failed(format!(
             "sources of the kind `{kind}` are not known"
         ))
         .hint(format!(
             "this version knows `{}`; a path with a colon is written `./{}`",
-            KINDS.map(|kind| format!("{kind}:PATH")).join("`, `"),
+            KINDS.join("`, `"),
             source.display()
         ))),
         Argument::Name("") => Err(CommandError::usage("a source has no name")
@@ -135,7 +183,8 @@ mod tests {
             ("files:word", Argument::Path(OsStr::new("word"))),
             ("./a:b", Argument::Path(OsStr::new("./a:b"))),
             ("/a:b", Argument::Path(OsStr::new("/a:b"))),
-            ("jira:https://x.example", Argument::Kind("jira")),
+            ("jira:https://x.example", Argument::Site("https://x.example")),
+            ("jia:https://x.example", Argument::Kind("jia")),
             ("share", Argument::Name("share")),
         ] {
             assert_eq!(parse(OsStr::new(argument)), expected, "{argument}");

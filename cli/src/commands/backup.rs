@@ -20,14 +20,18 @@ use crate::ui::text;
 /// Of many objects that are gone so many are named.
 const GONE_SHOWN: usize = 10;
 
-/// Take a snapshot of folders and files
+/// Take a snapshot of folders and files, or of a Jira site
 ///
 /// One folder is stored with its content at the top; several paths are one source, each under its full path. What was not
 /// changed since the last snapshot of the same source (size, times and inode are as they were) is not read again.
+///
+/// A Jira site is named by its address, `jira:https://acme.atlassian.net`, and asked with JIRA_EMAIL and JIRA_API_TOKEN, or with
+/// JIRA_BEARER_TOKEN. Issues are read again where the site says that they changed; what is gone is found by every run.
+///
 /// An interrupted backup keeps what it has stored, and the next one goes on from there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
-    /// What to back up: a path, or files:PATH
+    /// What to back up: a path, files:PATH, or jira:URL
     #[arg(value_name = "SOURCE")]
     sources: Vec<OsString>,
     /// Read everything, also what seems unchanged
@@ -68,6 +72,12 @@ pub(crate) struct BackupArgs {
     /// Stay on the file systems of the paths
     #[arg(long, short = 'x')]
     one_file_system: bool,
+    /// Of a Jira site, back up only projects with such keys; * is any text, ! in front leaves out; may be repeated
+    #[arg(long, value_name = "KEY")]
+    project: Vec<String>,
+    /// Accept plain HTTP elsewhere than on this machine
+    #[arg(long)]
+    insecure_http: bool,
     /// Take about this much memory
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "256MiB")]
     memory: u64,
@@ -107,7 +117,7 @@ struct CollectionSummary<'a> {
 }
 
 pub(super) fn run(args: &BackupArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
-    let source = source::open(&SourceRequest {
+    let request = SourceRequest {
         sources: args.sources.clone(),
         stdin: args.stdin,
         stdin_name: args.stdin_name.clone(),
@@ -116,7 +126,10 @@ pub(super) fn run(args: &BackupArgs, around: &Surroundings<'_>) -> Result<Outcom
         exclude: args.exclude.clone(),
         exclude_file: args.exclude_file.clone(),
         one_file_system: args.one_file_system,
-    })?;
+        projects: args.project.clone(),
+        insecure_http: args.insecure_http,
+    };
+    let source = source::open(&request, around.settings, around.engine)?;
     let opened = around.open()?;
     let name = source.describe().name;
     let options = BackupOptions {

@@ -52,6 +52,8 @@ pub(super) struct IssueParts {
     pub(super) comments: Embedded,
     pub(super) worklogs: Embedded,
     pub(super) attachments: Vec<Attachment>,
+    /// How many attachments came without an id.
+    pub(super) nameless: usize,
     /// How many watch it.
     pub(super) watchers: u64,
     /// How many voted for it.
@@ -72,7 +74,10 @@ impl IssueParts {
             fields.filter(|it| !it.is_empty()).ok_or(MalformedIssue { missing: "fields" })?;
         let comments = embedded(fields.get_mut("comment"), "comments");
         let worklogs = embedded(fields.get_mut("worklog"), "worklogs");
-        let attachments = attachments(fields.get("attachment"))?;
+        let listed =
+            fields.get("attachment").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let attachments: Vec<_> = listed.iter().filter_map(Attachment::new).collect();
+        let nameless = listed.len() - attachments.len();
         let count = |field: &str, member: &str| {
             fields.get(field).and_then(|it| it.get(member)).and_then(number).unwrap_or(0)
         };
@@ -83,7 +88,18 @@ impl IssueParts {
             strip_issue(issue);
         }
         let document = canonical(&whole);
-        Ok(Self { id, key, updated, document, comments, worklogs, attachments, watchers, votes })
+        Ok(Self {
+            id,
+            key,
+            updated,
+            document,
+            comments,
+            worklogs,
+            attachments,
+            nameless,
+            watchers,
+            votes,
+        })
     }
 }
 
@@ -99,22 +115,17 @@ fn embedded(field: Option<&mut Value>, list: &str) -> Embedded {
     Embedded { values, total }
 }
 
-fn attachments(field: Option<&Value>) -> Result<Vec<Attachment>, MalformedIssue> {
-    let Some(Value::Array(list)) = field else {
-        return Ok(Vec::new());
-    };
-    let text =
-        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(String::from);
-    let one = |value: &Value| {
-        Ok(Attachment {
-            id: id_of(value).ok_or(MalformedIssue { missing: "attachment.id" })?,
-            name: text(value, "filename").unwrap_or_default(),
+impl Attachment {
+    fn new(value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(String::from);
+        Some(Self {
+            id: id_of(value)?,
+            name: text("filename").unwrap_or_default(),
             size: value.get("size").and_then(number).unwrap_or(0),
-            media_type: text(value, "mimeType"),
-            created: text(value, "created").as_deref().and_then(time::parse),
+            media_type: text("mimeType"),
+            created: text("created").as_deref().and_then(time::parse),
         })
-    };
-    list.iter().map(one).collect()
+    }
 }
 
 #[cfg(test)]
@@ -132,14 +143,17 @@ mod tests {
         let issue = parts(json!({"id": 10001, "key": "ABC-7", "fields": {
             "summary": "s", "updated": "2026-03-01T09:12:33.123+1100", "watches": {"watchCount": "3"}, "votes": null,
             "comment": {"comments": [{"id": "1"}], "total": 30}, "worklog": {"worklogs": []},
-            "attachment": [{"id": 5, "filename": null, "size": "12", "mimeType": "text/plain"}]}}))
+            "attachment": [{"id": 5, "filename": null, "size": "12", "mimeType": "text/plain"}, {}]}}))
         .expect("an issue");
         assert_eq!(
             (issue.id, issue.key.as_str(), issue.watchers, issue.votes),
             (10001, "ABC-7", 3, 0)
         );
         assert!(!issue.comments.is_whole() && issue.worklogs.is_whole());
-        assert_eq!(issue.attachments[0].size, 12);
+        assert_eq!(
+            (issue.attachments[0].size, issue.attachments.len(), issue.nameless),
+            (12, 1, 1)
+        );
         assert_eq!(issue.updated.map(|it| it.as_millisecond() % 1000), Some(123));
         let text = String::from_utf8(issue.document.to_vec()).expect("text");
         assert!(text.starts_with(r#"{"fields":{"attachment""#), "{text}");
@@ -155,7 +169,6 @@ mod tests {
             (json!({"id": "1", "key": "A-1"}), "fields"),
             (json!({"id": "1", "key": "A-1", "fields": null}), "fields"),
             (json!({"id": "1", "key": "A-1", "fields": {}}), "fields"),
-            (json!({"id": "1", "key": "A-1", "fields": {"attachment": [{}]}}), "attachment.id"),
         ] {
             assert_eq!(parts(issue.clone()).expect_err("refused").missing, missing, "{issue}");
         }

@@ -7,6 +7,8 @@ mod cursor;
 mod document;
 mod issue;
 mod layout;
+#[cfg(test)]
+mod samples;
 mod scan;
 mod time;
 

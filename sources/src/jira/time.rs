@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn windows_begin_in_the_zone_of_the_account() {
         let zone = TimeZone::get("Europe/Vienna").expect("a zone");
-        let minutes = |count| Duration::from_secs(count * 60);
+        let minutes = |count: u64| Duration::from_secs(count * 60);
         for (started, overlap, expected) in [
             ("2026-07-01T10:00:59Z", 10, "2026-07-01 11:50"),
             ("2026-01-01T10:00:00Z", 10, "2026-01-01 10:50"),

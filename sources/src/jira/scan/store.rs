@@ -140,6 +140,10 @@ impl Scan<'_> {
         for attachment in &fetched.parts.attachments {
             self.attachment(&mut records, attachment, fetched.due).await?;
         }
+        if fetched.parts.nameless > 0 {
+            let message = format!("{} of them have no id", fetched.parts.nameless);
+            records.trouble("attachments\0", ProblemKind::Unreadable, message);
+        }
         let kept = records.kept_entries();
         let count = (records.pushed.len() + kept.len() + 1) as u64;
         let mut entry = Entry::new(EntryKind::Document);
