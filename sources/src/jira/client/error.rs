@@ -82,8 +82,8 @@ pub enum RequestError {
         request: String,
         /// The limit's name as the site gave it, or `unknown`.
         reason: String,
-        /// After how long the site would answer again, where it said so.
-        wait: Option<Duration>,
+        /// After how long the site would answer again.
+        wait: Duration,
     },
     /// The site refuses the request.
     #[error("{request}: refused with status {status}{messages}")]

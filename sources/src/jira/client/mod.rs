@@ -3,9 +3,13 @@
 //! A [`Client`] keeps the site's rate limits, repeats what is worth repeating, never takes more than it was told, and never
 //! takes a login page for data. It knows nothing of issues: it hands out JSON values, pages of them, and bytes.
 
+mod answer;
 mod auth;
+mod body;
 mod download;
 mod error;
+mod headers;
+mod limits;
 pub mod pages;
 mod request;
 mod retry;
@@ -16,14 +20,21 @@ use std::time::Duration;
 
 use esker_engine::context::Cancel;
 use jiff::Timestamp;
-use reqwest::Url;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{ClientBuilder, Method, Url, redirect};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 pub use auth::Auth;
 pub use download::Download;
 pub use error::{ClientError, FailureKind, Messages, Outage, RequestError};
 pub use request::Call;
 pub use retry::RetryPolicy;
+
+use headers::Hints;
+use limits::{Endpoint, Limits};
+use retry::{Failure, Gate};
 
 /// Which site to ask, as whom, and how.
 #[derive(Debug, Clone)]
@@ -90,13 +101,50 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-struct Shared {}
+struct Shared {
+    api: Url,
+    auth: Auth,
+    insecure_http: bool,
+    max_body: u64,
+    total_timeout: Duration,
+    gate: Gate,
+    slots: Arc<Semaphore>,
+    /// Apart from the others: who holds a download open may need an answer to go on.
+    downloads: Arc<Semaphore>,
+    /// For JSON, which may come packed.
+    packed: reqwest::Client,
+    /// For bytes, which must come as they are.
+    plain: reqwest::Client,
+}
 
 impl Client {
     /// Prepares a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address or the credentials cannot be used, or the HTTP client cannot start.
     pub fn new(options: ClientOptions, cancel: Cancel) -> Result<Self, ClientError> {
-        let _ = (options, cancel);
-        Ok(Self { shared: Arc::new(Shared {}) })
+        request::check_api(&options.api, options.insecure_http)?;
+        options.auth.check()?;
+        let packed = builder(&options).gzip(true).build().map_err(ClientError::Start)?;
+        let plain = builder(&options).no_gzip().build().map_err(ClientError::Start)?;
+        let ClientOptions {
+            api, auth, connections, insecure_http, retry, max_body, timeouts, ..
+        } = options;
+        let slots = || Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let gate = Gate { limits: Limits::default(), policy: retry, cancel };
+        let shared = Shared {
+            api,
+            auth,
+            insecure_http,
+            max_body,
+            total_timeout: timeouts.total,
+            gate,
+            slots: slots(),
+            downloads: slots(),
+            packed,
+            plain,
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Reads a value.
@@ -106,19 +154,21 @@ impl Client {
         args: &[&str],
         query: &[(&str, String)],
     ) -> Result<Value, RequestError> {
-        let _ = (template, args, query, &self.shared);
-        todo!()
+        self.call(&Call { method: Method::GET, template, args, query, body: None }).await
     }
 
-    /// Reads a value, or `None` where there is none.
+    /// Reads a value, or `None` where the site says that there is none, or that the account may not know of it.
     pub async fn get_optional(
         &self,
         template: &'static str,
         args: &[&str],
         query: &[(&str, String)],
     ) -> Result<Option<Value>, RequestError> {
-        let _ = (template, args, query);
-        todo!()
+        match self.get(template, args, query).await {
+            Ok(value) => Ok(Some(value)),
+            Err(RequestError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a value by POST; the request may be sent more than once.
@@ -128,34 +178,96 @@ impl Client {
         args: &[&str],
         body: &Value,
     ) -> Result<Value, RequestError> {
-        let _ = (template, args, body);
-        todo!()
+        let call = Call { method: Method::POST, template, args, query: &[], body: Some(body) };
+        self.call(&call).await
     }
 
-    /// Sends a request and reads its JSON answer; `Null` where the answer is empty by its status.
+    /// Sends a request, more than once where needed, and reads its JSON answer.
     pub async fn call(&self, call: &Call<'_>) -> Result<Value, RequestError> {
-        let _ = call;
-        todo!()
+        let (endpoint, path) = (call.endpoint(), call.path()?);
+        let url = call.url(&self.shared.api, &path);
+        let request = format!("{} {path}", call.method);
+        let body = call.body.map(Value::to_string);
+        let attempt = |slot| {
+            let (url, body) = (url.clone(), body.clone());
+            let (endpoint, request) = (&endpoint, request.as_str());
+            async move {
+                let answer = self.attempt(endpoint, url, body, request).await;
+                drop(slot);
+                answer
+            }
+        };
+        self.shared.gate.repeat(&endpoint, &request, &self.shared.slots, attempt).await
+    }
+
+    async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        url: Url,
+        body: Option<String>,
+        request: &str,
+    ) -> Result<Value, Failure> {
+        let shared = &self.shared;
+        let mut sent = shared.packed.request(endpoint.method.clone(), url);
+        sent = sent.timeout(shared.total_timeout).header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            sent = sent.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let response = shared.auth.sign(sent).send().await;
+        let response = response.map_err(|error| body::broken(error, request))?;
+        let status = response.status();
+        let hints = Hints::read(response.headers(), Timestamp::now());
+        shared.gate.limits.observe(endpoint, &hints, Instant::now());
+        if hints.login_failed {
+            Err(answer::unauthorized(request))
+        } else if status.is_success() {
+            body::json(response, request, shared.max_body).await
+        } else {
+            let text = body::refusal(response).await;
+            Err(answer::refused(status, &hints, &text, request))
+        }
     }
 
     /// Starts to read an attachment from this byte on.
+    ///
+    /// The site sends us on to whoever holds the bytes, who is not shown our credentials. A download holds one of as many
+    /// slots as there are connections until it is dropped.
+    ///
+    /// # Errors
+    /// `Range` where the content ends before `from`, or right there.
     pub async fn download(&self, attachment_id: &str, from: u64) -> Result<Download, RequestError> {
-        let _ = (attachment_id, from);
-        todo!()
+        download::start(&self.shared, attachment_id, from).await
     }
 
     /// How many requests were sent, by method and template, retries included.
     pub fn requests(&self) -> BTreeMap<String, u64> {
-        todo!()
+        self.shared.gate.limits.sent()
     }
 
     /// How many requests were sent in all, retries included.
     pub fn request_count(&self) -> u64 {
-        todo!()
+        self.requests().values().sum()
     }
 
     /// The newest time that the site has told.
     pub fn server_time(&self) -> Option<Timestamp> {
-        todo!()
+        self.shared.gate.limits.server_time()
     }
 }
+
+fn builder(options: &ClientOptions) -> ClientBuilder {
+    let builder = reqwest::Client::builder()
+        // What is followed and what is repeated is decided here, where it is counted and checked.
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.timeouts.connect)
+        .read_timeout(options.timeouts.read)
+        .pool_max_idle_per_host(options.connections);
+    // What is meant for this machine does not leave it by way of a proxy.
+    if request::is_loopback(&options.api) { builder.no_proxy() } else { builder }
+}
+
+#[cfg(test)]
+mod tests;
