@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::table;
 
-pub(super) use alter::{alter, instead};
+pub(super) use alter::{UNAUTHORIZED, alter, instead};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(hits(When::Always), [1, 2, 3, 4, 5, 6]);
         assert_eq!(hits(When::Nth(2)), [2]);
         assert_eq!(hits(When::Every(3)), [3, 6]);
-        assert_eq!(hits(When::Every(0)), []);
+        assert_eq!(hits(When::Every(0)), Vec::<u64>::new());
         assert_eq!(hits(When::Next(2)), [1, 2]);
         assert_eq!(hits(When::From(5)), [5, 6]);
-        assert_eq!(hits(When::Chance { probability: 0.0, seed: 1 }), []);
+        assert_eq!(hits(When::Chance { probability: 0.0, seed: 1 }), Vec::<u64>::new());
         assert_eq!(hits(When::Chance { probability: 1.0, seed: 1 }), [1, 2, 3, 4, 5, 6]);
         let half = When::Chance { probability: 0.5, seed: 7 };
         let count = (0..1000).filter(|call| half.hits(*call)).count();

@@ -1,0 +1,21 @@
+use super::call::Call; use super::{Answer, Refusal};
+pub(super) fn audit_records(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn events(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn fields(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn fields_page(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn issue_type(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn issue_types(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn labels(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn link_types(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn my_permissions(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn permissions(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn priorities(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn priorities_page(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn resolutions(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn resolutions_page(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn roles(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn server_info(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn settings(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn statuses(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn statuses_page(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
+pub(super) fn tenant_info(_: &Call<'_>) -> Result<Answer, Refusal> { Err(Refusal::no_issue()) }
