@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::request::{Request, Version};
+use super::request::Request;
 use super::table::Endpoint;
 use super::validate::Arguments;
 use crate::site::{Site, State};
@@ -61,10 +61,5 @@ impl Call<'_> {
             _ => return false,
         };
         asked.iter().flat_map(|words| words.split(',')).any(|given| given.trim() == word)
-    }
-
-    /// Whether rich text is answered as plain text.
-    pub(super) fn is_v2(&self) -> bool {
-        self.request.version == Version::V2
     }
 }

@@ -18,6 +18,7 @@ mod request;
 mod search;
 mod service;
 mod table;
+mod token;
 mod users;
 mod v2;
 mod validate;

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::table::Paging;
 
+/// What Jira calls the page size where there are no pages.
+const WHOLE: u64 = 1_048_576;
+
 /// The part of a list that a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
@@ -18,7 +21,7 @@ impl Window {
         let (default, most) = match call.endpoint.paging {
             Paging::Offset { default, most } | Paging::Token { default, most } => (default, most),
             Paging::Feed { most } => (most, most),
-            Paging::Whole => (u64::MAX, u64::MAX),
+            Paging::Whole => (WHOLE, WHOLE),
         };
         let asked = |name| call.integer(name).and_then(|value| u64::try_from(value).ok());
         Window {

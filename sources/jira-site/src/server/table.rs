@@ -11,11 +11,8 @@ mod users;
 use super::call::Call;
 use super::{Answer, Refusal};
 
-/// The path below which the endpoints of the platform API are.
-pub const API: &str = "/rest/api/3/";
-
 /// What an endpoint does with a request that passed the checks.
-pub type Handler = fn(&Call<'_>) -> Result<Answer, Refusal>;
+pub(super) type Handler = fn(&Call<'_>) -> Result<Answer, Refusal>;
 
 /// A method of HTTP that the site serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +198,7 @@ pub struct Endpoint {
     /// Whether it answers callers that say nothing of who they are.
     pub open: bool,
     /// What answers.
-    pub handler: Handler,
+    pub(super) handler: Handler,
 }
 
 impl Endpoint {

@@ -1,10 +1,13 @@
-//! Version 2 of the API: rich text is text.
+//! Version 2 of the API: rich text is text, and addresses are those of version 2.
 
 use serde_json::Value;
 
-/// Replaces every document of rich text by its plain text; roughly what version 2 answers.
+/// Makes version 2 of an answer, roughly: every document of rich text is its plain text.
 pub(super) fn flatten(value: &mut Value) {
     match value {
+        Value::String(text) if text.starts_with("http") && text.contains("/rest/api/3/") => {
+            *text = text.replacen("/rest/api/3/", "/rest/api/2/", 1);
+        }
         Value::Array(items) => items.iter_mut().for_each(flatten),
         Value::Object(object) if is_document(object) => {
             let mut text = String::new();
@@ -52,9 +55,9 @@ mod tests {
         let paragraph = |text: &str| json!({"type": "paragraph", "content": [
             {"type": "text", "text": text}, {"type": "hardBreak"}, {"type": "text", "text": "b"}]});
         let document = json!({"type": "doc", "version": 1, "content": [paragraph("a"), paragraph("c")]});
-        let mut value = json!({"fields": {"description": document, "type": "doc"}, "list": [1]});
+        let mut value = json!({"fields": {"description": document, "type": "doc"}, "list": [1], "self": "http://a/rest/api/3/b"});
         flatten(&mut value);
-        let expected = json!({"fields": {"description": "a\nb\n\nc\nb", "type": "doc"}, "list": [1]});
+        let expected = json!({"fields": {"description": "a\nb\n\nc\nb", "type": "doc"}, "list": [1], "self": "http://a/rest/api/2/b"});
         assert_eq!(value, expected);
     }
 }

@@ -2,11 +2,11 @@
 
 use super::super::{attachments, comments, issues, worklogs};
 use super::{
-    Endpoint, Field, Kind, PAGE, Paging, START_AT, Shape, boolean, choice, expand, get, integer,
+    Endpoint, Field, Kind, PAGE, START_AT, Shape, boolean, choice, expand, get, integer,
     integers, max_results, post, text, texts,
 };
 
-const ISSUE_EXPANDS: &[&str] = &["names", "schema", "changelog", "renderedFields"];
+const ISSUE_EXPANDS: &[&str] = &["names", "schema", "changelog"];
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/issue/{issueIdOrKey}", "getIssue", issues::issue)
@@ -53,12 +53,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             START_AT,
             max_results("100"),
             choice("orderBy", &["created", "-created", "+created"]),
-            expand(&["renderedBody", "properties"]),
+            expand(&[]),
         ])
         .offset(100, 100)
         .object(&["startAt", "maxResults", "total", "comments"]),
     post("/rest/api/3/comment/list", "getCommentsByIds", comments::comment_list)
-        .query(&[expand(&["properties", "renderedBody"])])
+        .query(&[expand(&[])])
         .body(&[integers("ids").required().least(1).most(1000)])
         .shape(PAGE),
     get("/rest/api/3/issue/{issueIdOrKey}/worklog", "getIssueWorklog", worklogs::worklogs)
@@ -67,12 +67,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             max_results("5000"),
             integer("startedAfter"),
             integer("startedBefore"),
-            expand(&["properties"]).default(""),
+            expand(&[]).default(""),
         ])
         .offset(5000, 5000)
         .object(&["startAt", "maxResults", "total", "worklogs"]),
     get("/rest/api/3/worklog/updated", "getIdsOfWorklogsModifiedSince", worklogs::updated)
-        .query(&[integer("since").default("0"), expand(&["properties"]).default("")])
+        .query(&[integer("since").default("0"), expand(&[]).default("")])
         .feed(1000)
         .object(&["values", "since", "until", "self", "lastPage"]),
     get("/rest/api/3/worklog/deleted", "getIdsOfWorklogsDeletedSince", worklogs::deleted)
@@ -80,7 +80,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .feed(1000)
         .object(&["values", "since", "until", "self", "lastPage"]),
     post("/rest/api/3/worklog/list", "getWorklogsForIds", worklogs::list)
-        .query(&[expand(&["properties"]).default("")])
+        .query(&[expand(&[]).default("")])
         .body(&[integers("ids").required().least(1).most(1000)]),
     get(
         "/rest/api/3/issue/{issueIdOrKey}/remotelink",
@@ -115,11 +115,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .query(&[boolean("redirect").default("true")])
         .shape(Shape::Bytes),
     // The media store: another host of Atlassian's, another path of ours. Its address comes from a redirect only.
-    Endpoint {
-        paging: Paging::Whole,
-        ..get(attachments::MEDIA_PATH, "", attachments::media)
-            .query(&[text("token"), text("client"), boolean("dl"), text("name")])
-            .shape(Shape::Bytes)
-            .open()
-    },
+    get(attachments::MEDIA_PATH, "", attachments::media)
+        .query(&[text("token").required(), text("client"), boolean("dl"), text("name")])
+        .shape(Shape::Bytes)
+        .open(),
 ];

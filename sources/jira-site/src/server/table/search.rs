@@ -6,7 +6,7 @@ use super::{
 };
 
 const VALIDATION: &[&str] = &["strict", "warn", "none"];
-const EXPANDS: &[&str] = &["names", "schema", "changelog", "renderedFields"];
+const EXPANDS: &[&str] = &["names", "schema", "changelog"];
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/search/jql", "searchAndReconsileIssuesUsingJql", search::search)
