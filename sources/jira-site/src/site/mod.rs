@@ -2,6 +2,7 @@
 //!
 //! Texts and attachment bytes are kept as seeds and written out when they are asked for, so that a large site stays small.
 
+mod activity;
 mod adf;
 mod attachment;
 mod catalogue;

@@ -60,6 +60,7 @@ pub(crate) struct Version {
 
 pub(crate) struct Sprint {
     pub(crate) id: Id,
+    pub(crate) board: Id,
     pub(crate) name: String,
     pub(crate) state: &'static str,
     pub(crate) goal: String,
@@ -122,7 +123,12 @@ pub(crate) struct Issue {
 #[derive(Clone)]
 pub(crate) enum Document {
     None,
-    Written { seed: u64, size: Size },
+    Written {
+        seed: u64,
+        size: Size,
+        /// The attachment that is shown at its end.
+        media: Option<Id>,
+    },
     Given(Value),
 }
 
@@ -237,4 +243,16 @@ pub(crate) struct ChangeItem {
     pub(crate) from_text: Option<String>,
     pub(crate) to: Option<String>,
     pub(crate) to_text: Option<String>,
+}
+
+/// The ids that the next things of each kind will have.
+#[derive(Default)]
+pub(crate) struct NextIds {
+    pub(crate) issue: Id,
+    pub(crate) comment: Id,
+    pub(crate) worklog: Id,
+    pub(crate) attachment: Id,
+    pub(crate) link: Id,
+    pub(crate) remote_link: Id,
+    pub(crate) change: Id,
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::clock::Clock;
 use super::feeds::DeletedWorklog;
-use super::model::{Id, Issue, Link, Project, User};
+use super::model::{Id, Issue, Link, NextIds, Project, User};
 use super::options::SiteOptions;
 use super::random::{Random, mix};
 
@@ -36,18 +36,6 @@ pub struct State {
     /// Deleted issues that a slow index may still list.
     pub(crate) graves: Vec<(Timestamp, Issue)>,
     pub(crate) next: NextIds,
-}
-
-/// The ids that the next things of each kind will have.
-#[derive(Default)]
-pub(crate) struct NextIds {
-    pub(crate) issue: Id,
-    pub(crate) comment: Id,
-    pub(crate) worklog: Id,
-    pub(crate) attachment: Id,
-    pub(crate) link: Id,
-    pub(crate) remote_link: Id,
-    pub(crate) change: Id,
 }
 
 impl State {

@@ -8,5 +8,6 @@ mod issue;
 mod parts;
 mod project;
 mod user;
+mod value;
 
 pub use project::Expand;

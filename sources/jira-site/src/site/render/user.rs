@@ -28,3 +28,11 @@ impl State {
         Vec::new()
     }
 }
+
+impl State {
+    /// A user as other things refer to them.
+    pub(super) fn person_json(&self, user: Option<usize>, base: &str) -> Value {
+        let _ = (user, base);
+        Value::Null
+    }
+}
