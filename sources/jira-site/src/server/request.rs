@@ -1,0 +1,153 @@
+//! A request as it came, taken apart.
+
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use bytes::Bytes;
+
+/// Which version of the API a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Rich text is a document tree.
+    V3,
+    /// Rich text is plain text.
+    V2,
+}
+
+/// A request as it came, taken apart.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The path as it was sent.
+    pub path: String,
+    /// The path's parts, decoded; an alias of a version is `3`, the gateway's part is gone.
+    pub segments: Vec<String>,
+    /// The query's parameters, decoded, in their order.
+    pub query: Vec<(String, String)>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The version of the API.
+    pub version: Version,
+    /// The cloud id of a path below the gateway's `/ex/jira/`.
+    pub cloud_id: Option<String>,
+}
+
+impl Request {
+    /// Takes a request apart.
+    pub fn new(parts: &Parts, body: Bytes) -> Request {
+        let path = parts.uri.path();
+        let mut segments: Vec<String> = path.split('/').skip(1).map(decode_path).collect();
+        let cloud_id = match &*segments {
+            [ex, jira, id, ..] if ex == "ex" && jira == "jira" => Some(id.clone()),
+            _ => None,
+        };
+        if cloud_id.is_some() {
+            segments.drain(..3);
+        }
+        let mut version = Version::V3;
+        if let [rest, api, number, ..] = &mut *segments
+            && rest == "rest"
+            && api == "api"
+            && (number == "2" || number == "latest")
+        {
+            version = Version::V2;
+            "3".clone_into(number);
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        Request {
+            method: parts.method.as_str().to_owned(),
+            path: path.to_owned(),
+            segments,
+            query: query
+                .split('&')
+                .filter(|pair| !pair.is_empty())
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(name, value)| (decode_form(name), decode_form(value)))
+                .collect(),
+            headers: parts.headers.clone(),
+            body,
+            version,
+            cloud_id,
+        }
+    }
+
+    /// The value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn decode_path(text: &str) -> String {
+    decode(text, false)
+}
+
+fn decode_form(text: &str) -> String {
+    decode(text, true)
+}
+
+/// Decodes `%41` and, in forms, `+`; what is not an escape stays as it is.
+fn decode(text: &str, plus_is_space: bool) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        let escaped = match (byte, behind) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        match escaped {
+            Some(value) => {
+                decoded.push(value);
+                rest = &behind[2..];
+            }
+            None if byte == b'+' && plus_is_space => decoded.push(b' '),
+            None => decoded.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(uri: &str) -> Request {
+        let (parts, ()) = axum::http::Request::get(uri).body(()).unwrap().into_parts();
+        Request::new(&parts, Bytes::new())
+    }
+
+    #[test]
+    fn escapes_are_decoded() {
+        for (text, expected) in [
+            ("a%20b", "a b"),
+            ("a+b", "a b"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%E2%82%AC", "€"),
+            ("%ff", "\u{fffd}"),
+            ("", ""),
+        ] {
+            assert_eq!(decode_form(text), expected, "{text}");
+        }
+        assert_eq!(decode_path("a+b"), "a+b");
+    }
+
+    #[test]
+    fn versions_and_the_gateway_are_seen() {
+        let gateway = request("/ex/jira/1-2/rest/api/2/issue/A%2D1?fields=a&fields=b&x");
+        assert_eq!(gateway.segments, ["rest", "api", "3", "issue", "A-1"]);
+        assert_eq!(gateway.cloud_id.as_deref(), Some("1-2"));
+        assert_eq!(gateway.version, Version::V2);
+        let pairs = [("fields", "a"), ("fields", "b"), ("x", "")];
+        assert_eq!(gateway.query, pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(request("/rest/api/3/myself").version, Version::V3);
+        assert_eq!(request("/rest/api/latest/myself").version, Version::V2);
+    }
+}
