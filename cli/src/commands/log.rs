@@ -87,13 +87,17 @@ pub(super) fn run(args: &LogArgs, around: &Surroundings<'_>) -> Result<Outcome, 
     let sequence = if args.reverse { Order::OldestFirst } else { Order::NewestFirst };
     let versions = log(&reader, &snapshots, args.path.as_bytes(), sequence, &ctx);
     let mut versions = versions
-        .map_err(failed)?
+        .map_err(|error| failed(error).hint("a path is written as `esker ls latest` shows it"))?
         .map(|version| version.map_err(failed))
         .filter(|it| !it.as_ref().is_ok_and(|it| it.change.is_only_touched()))
         .peekable();
     if versions.peek().is_none() {
-        return Err(CommandError::failed(format!("no snapshot has `{path}`"))
-            .hint("list what is there with `esker ls latest`"));
+        return Err(CommandError::failed(format!("no snapshot has `{path}`")).hint(
+            match snapshots.last() {
+                Some(newest) => format!("list what is there with `esker ls {}`", newest.id.short()),
+                None => "list the snapshots with `esker snapshots`".into(),
+            },
+        ));
     }
     if around.ui.is_json() {
         list(&mut versions, around)?;

@@ -49,20 +49,36 @@ fn ids(sandbox: &Sandbox) -> Vec<String> {
 fn differences_have_values() {
     let sandbox = site();
     let ids = ids(&sandbox);
-    assert_snapshot!(sandbox.esker(["diff", &ids[0], &ids[1]]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["diff", &ids[1], &ids[2]]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["diff", &ids[0], &ids[1]]).screen(), @r#"
+    added     /issues/ABC/ABC-7/comments/10031.json
+    modified  /issues/ABC/ABC-7/issue.json
+      fields.duedate: "DATE" → null
+      fields.labels: +"x" −"y"
+      fields.votes: none → 1.1
+    --- stderr
+    1 added, 0 removed, 1 modified from ID8 to ID8
+    --- exit 0
+    "#);
+    assert_snapshot!(sandbox.esker(["diff", &ids[1], &ids[2]]).screen(), @r#"
+    modified  /issues/ABC/ABC-7/comments/10031.json
+      body: "first words" → "second words"
+    removed   /issues/ABC/ABC-8/issue.json
+    --- stderr
+    0 added, 1 removed, 1 modified from ID8 to ID8
+    --- exit 0
+    "#);
     let changes = sandbox.esker(["diff", &ids[0], &ids[1], "--json"]).ok().json();
     let fields = json!(["fields.duedate", "fields.labels", "fields.votes"]);
-    assert_eq!(changes[0]["fields"], fields);
+    assert_eq!((&changes[0]["change"], &changes[0]["values"]), (&json!("added"), &json!([])));
+    assert_eq!(changes[1]["fields"], fields);
     assert_eq!(
-        changes[0]["values"],
+        changes[1]["values"],
         json!([
             {"field": "fields.duedate", "old": "2026-12-01", "new": null},
             {"field": "fields.labels", "old": ["y", "z"], "new": ["x", "z"], "added": ["x"], "removed": ["y"]},
             {"field": "fields.votes", "old": null, "new": 1.1},
         ])
     );
-    assert_eq!((&changes[1]["change"], &changes[1]["values"]), (&json!("added"), &json!([])));
 }
 
 #[test]
@@ -85,7 +101,15 @@ fn many_differences_are_counted() {
     let told = sandbox.esker(["diff", &ids[0], &ids[1]]).ok();
     let text = told.text();
     assert!(text.ends_with("\n\nfields.duedate: 29 objects\n"), "{text}");
-    assert_snapshot!(sandbox.esker(["diff", &ids[0], &ids[1], "--stat"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["diff", &ids[0], &ids[1], "--stat"]).screen(), @"
+    folder  added  removed  modified
+    /issues/ABC  0  1  19
+    /issues/XY  0  0  10
+
+    fields.duedate: 29 objects
+    fields.points: 1 object
+    --- exit 0
+    ");
     let counted = sandbox.esker(["diff", &ids[0], &ids[1], "--stat", "--json"]).ok().json();
     assert_eq!(
         counted,
@@ -105,8 +129,30 @@ fn many_differences_are_counted() {
 #[test]
 fn a_log_tells_every_version() {
     let sandbox = site();
-    assert_snapshot!(sandbox.esker(["log", "/ABC-7"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["log", "/issues/ABC/ABC-8/issue.json", "--reverse"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["log", "/ABC-7"]).screen(), @r#"
+    snapshot ID8  DATE TIME  acme
+      modified  /issues/ABC/ABC-7/comments/10031.json, N SIZE
+        body: "first words" → "second words"
+
+    snapshot ID8  DATE TIME  acme
+      added     /issues/ABC/ABC-7/comments/10031.json, N SIZE
+      modified  /issues/ABC/ABC-7/issue.json, 72 B
+        fields.duedate: "DATE" → null
+        fields.labels: +"x" −"y"
+        fields.votes: none → 1.1
+
+    snapshot ID8  DATE TIME  acme
+      added     /issues/ABC/ABC-7/issue.json, 68 B
+    --- exit 0
+    "#);
+    assert_snapshot!(sandbox.esker(["log", "/issues/ABC/ABC-8/issue.json", "--reverse"]).screen(), @"
+    snapshot ID8  DATE TIME  acme
+      added     /issues/ABC/ABC-8/issue.json, 44 B
+
+    snapshot ID8  DATE TIME  acme
+      removed   /issues/ABC/ABC-8/issue.json
+    --- exit 0
+    ");
     let versions = sandbox.esker(["log", "/ABC-7", "--json"]).ok().json();
     let told: Vec<_> = versions
         .as_array()
@@ -152,14 +198,36 @@ fn a_log_is_of_one_source_and_of_any_kind() {
     sandbox.esker(["backup", "./src"]).ok();
     sandbox.write("src/a.txt", "second");
     sandbox.esker(["backup", "./src"]).ok();
-    assert_snapshot!(sandbox.esker(["log", "/a.txt"]).misused().screen(), @"");
-    assert_snapshot!(sandbox.esker(["log", "/a.txt", "--source", "./src"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["log", "/none", "--source", "acme"]).fails().screen(), @"");
-    assert_snapshot!(sandbox.esker(["log", "/x", "--source", "other"]).fails().screen(), @"");
+    assert_snapshot!(sandbox.esker(["log", "/a.txt"]).misused().screen(), @"
+    --- stderr
+    error: the repository has snapshots of several sources
+    hint: say which one: `--source acme` or `--source DIR/src`
+    --- exit 2
+    ");
+    assert_snapshot!(sandbox.esker(["log", "/a.txt", "--source", "./src"]).screen(), @"
+    snapshot ID8  DATE TIME  DIR/src
+      modified  /a.txt (content, modified), 6 B
+
+    snapshot ID8  DATE TIME  DIR/src
+      added     /a.txt, 3 B
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.esker(["log", "/none", "--source", "acme"]).fails().screen(), @"
+    --- stderr
+    error: no snapshot has `/none`
+    hint: list what is there with `esker ls ID8`
+    --- exit 1
+    ");
+    assert_snapshot!(sandbox.esker(["log", "/x", "--source", "other"]).fails().screen(), @"
+    --- stderr
+    error: no snapshot is of a source `other`
+    hint: list the snapshots with `esker snapshots`
+    --- exit 1
+    ");
     assert!(sandbox.esker(["log", "/a/../b", "--source", "acme"]).fails().err.contains("`..`"));
     assert_eq!(
         sandbox.esker(["log", "/ABC-7", "--source", "acme"]).ok().text().lines().count(),
-        14
+        13
     );
 }
 
@@ -168,8 +236,18 @@ fn an_issue_is_named_by_its_key() {
     let sandbox = site();
     let shown = sandbox.esker(["cat", "latest:/ABC-7"]).ok();
     assert_eq!(shown.json()["key"], "ABC-7");
-    assert_snapshot!(sandbox.esker(["ls", "acme@latest:/ABC-7"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["cat", "latest:/ABC-8"]).fails().screen(), @"");
+    assert_snapshot!(sandbox.esker(["ls", "acme@latest:/ABC-7"]).screen(), @"
+    /issues/ABC/ABC-7/comments/10031.json
+    /issues/ABC/ABC-7/issue.json
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.esker(["cat", "latest:/ABC-8"]).fails().screen(), @"
+    --- stderr
+    error: cannot read `latest:/ABC-8`
+    caused by: snapshot ID8 holds no `/issues/ABC/ABC-8`
+    hint: list what is there with `esker ls ID8`
+    --- exit 1
+    ");
     let ids = ids(&sandbox);
     let changes =
         sandbox.esker(["diff", &ids[0], &format!("{}:/ABC-8", ids[2]), "--json"]).ok().json();
@@ -203,8 +281,20 @@ fn documents_are_restored_for_people() {
     source.put("issues", "image.json", Item::file("{\"a\":1}"));
     sandbox.back_up(&source, 1);
 
-    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", "out", "--verify"]).screen(), @"");
-    assert_snapshot!(sandbox.read("out/issues/small.json"), @"");
+    assert_snapshot!(sandbox.esker(["restore", "latest", "--to", "out", "--verify"]).screen(), @"
+    snapshot ID8 restored to `out`: 5 entries, 5 files of them; N SIZE written, 5 read back and equal, N s — complete
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.read("out/issues/small.json"), @r#"
+    {
+      "fields": {
+        "labels": [],
+        "size": 1.10,
+        "summary": "a \"b\""
+      },
+      "key": "A-1"
+    }
+    "#);
     assert_eq!(sandbox.read("out/issues/inline.json"), "{}\n");
     assert_eq!(sandbox.read("out/issues/words.txt"), "hello, world");
     assert_eq!(sandbox.read("out/issues/image.json"), "{\"a\":1}", "files are as they were");

@@ -145,7 +145,7 @@ impl Folder<'_> {
                 }
             }
             Planned::Write | Planned::Done if is_file(&entry) => {
-                self.window.add(path, entry, report)?
+                self.window.add(path, entry, report)?;
             }
             Planned::Write | Planned::Done => {
                 settle(self.sink.special(&path, &entry), report, self.ctx)?;
