@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod forget;
 mod init;
+mod log;
 mod ls;
 mod marks;
 mod restore;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     #[command(alias = "dump")]
     Cat(cat::CatArgs),
     Diff(diff::DiffArgs),
+    Log(log::LogArgs),
     Restore(restore::RestoreArgs),
     Check(check::CheckArgs),
     Stats(stats::StatsArgs),
@@ -111,6 +113,7 @@ pub(crate) fn run(
         Command::Ls(args) => ls::run(args, &around),
         Command::Cat(args) => cat::run(args, &around),
         Command::Diff(args) => diff::run(args, &around),
+        Command::Log(args) => log::run(args, &around),
         Command::Restore(args) => restore::run(args, &around),
         Command::Check(args) => check::run(args, &around),
         Command::Stats(args) => stats::run(args, &around),

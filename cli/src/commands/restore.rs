@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use esker_engine::id::SnapshotId;
-use esker_engine::ops::ls::key_of_path;
-use esker_engine::ops::restore::{RestoreOptions, RestoreReport, RestoreTarget, restore};
+use esker_engine::ops::key_of_path;
+use esker_engine::ops::restore::{self, RestoreOptions, RestoreReport, RestoreTarget, restore};
 use esker_engine::problem::Problem;
 use esker_engine::repo::{History, Snapshot};
 use esker_engine::sink;
@@ -33,6 +33,16 @@ enum Overwrite {
     Always,
 }
 
+/// How documents, such as issues, are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Documents {
+    /// For people: JSON with line ends and indentation
+    #[default]
+    Pretty,
+    /// Byte for byte as they are stored
+    Stored,
+}
+
 /// Bring back a snapshot, or paths of it, to a folder or an archive
 ///
 /// The content of a snapshot of one folder comes directly into the target. A path comes back with the folders above it.
@@ -54,6 +64,9 @@ pub(crate) struct RestoreArgs {
     /// What happens to what is there already
     #[arg(long, value_enum, default_value_t)]
     overwrite: Overwrite,
+    /// How documents of sources that have no files are written
+    #[arg(long, value_enum, default_value_t)]
+    documents: Documents,
     /// Tell what would be done, and write nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -120,6 +133,10 @@ pub(super) fn run(args: &RestoreArgs, around: &Surroundings<'_>) -> Result<Outco
                 Overwrite::IfChanged => sink::Overwrite::IfChanged,
                 Overwrite::Always => sink::Overwrite::Always,
             },
+            documents: match args.documents {
+                Documents::Pretty => restore::Documents::Pretty,
+                Documents::Stored => restore::Documents::Stored,
+            },
             dry_run: args.dry_run,
             verify: args.verify,
             memory: args.memory,
@@ -177,7 +194,8 @@ fn gather<'a>(
     let mut wanted: Vec<Wanted<'a>> = Vec::new();
     for name in names {
         let snapshot = name.find(history)?;
-        let key = key_of_path(name.path_or_top()).map_err(|error| {
+        let kind = &snapshot.commit.source.kind;
+        let key = key_of_path(kind, name.path_or_top()).map_err(|error| {
             CommandError::engine(format!("cannot restore `{}`", name.text), error)
         })?;
         match wanted.iter_mut().find(|it| it.snapshot.id == snapshot.id) {

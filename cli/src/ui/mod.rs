@@ -1,5 +1,6 @@
 //! The only place that prints. Results go to the standard output, everything else to the standard error.
 
+pub(crate) mod change;
 pub(crate) mod json;
 pub(crate) mod progress;
 pub(crate) mod table;

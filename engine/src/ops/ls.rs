@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{SnapshotTrees, display_key};
+use super::place::{document_of_issue, is_plain, path_of, prefix_in};
+use super::{SnapshotTrees, display_key, key_of_path};
 use crate::context::RunContext;
 use crate::entry::{Content, Entry, EntryKind, Part};
 use crate::error::Error;
@@ -14,8 +15,6 @@ use crate::object::{Class, ReadObject};
 use crate::repo::Snapshot;
 use crate::tree::parts;
 
-/// The kind of source whose paths begin with no collection, since it has only one.
-const FILES: &str = "files";
 /// The key of the folder itself in a files source (FORMAT.md §8).
 const TOP: &[u8] = &[0];
 /// Zeros that are written at once.
@@ -44,13 +43,14 @@ pub struct Located {
     pub entry: Entry,
 }
 
-/// A snapshot's trees by path: `/a/b` is the key `a␀b` of a files source, and `/issues/ABC-1` one of the collection `issues`.
+/// A snapshot's trees by path: `/a/b` is the key `a␀b` of a files source, and `/issues/ABC-1` one of the collection `issues`;
+/// `/ABC-7` of a Jira source is the folder of that issue.
 #[derive(Clone)]
 pub struct Contents {
     trees: SnapshotTrees,
     id: String,
     collections: Vec<String>,
-    is_files: bool,
+    kind: String,
 }
 
 /// A path taken apart.
@@ -61,24 +61,6 @@ struct Place {
     prefix: Vec<u8>,
 }
 
-/// The components of a path joined as keys are; slashes at the ends and doubled ones count nothing.
-///
-/// # Errors
-/// `Invalid` for `..` and zero bytes.
-pub fn key_of_path(path: &[u8]) -> Result<Vec<u8>, Error> {
-    let wrong =
-        |what: &str| Error::Invalid { what: format!("`{}` {what}", String::from_utf8_lossy(path)) };
-    if path.contains(&0) {
-        return Err(wrong("holds a zero byte, so it is no path"));
-    }
-    let parts: Vec<_> =
-        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
-    if parts.contains(&b"..".as_slice()) {
-        return Err(wrong("holds `..`: a path inside a snapshot begins at its top"));
-    }
-    Ok(parts.join(&0))
-}
-
 impl Contents {
     /// The trees of a snapshot, read through `reader`.
     pub fn new(reader: Arc<dyn ReadObject>, snapshot: &Snapshot) -> Self {
@@ -87,7 +69,7 @@ impl Contents {
             collections: trees.names().map(Into::into).collect(),
             trees,
             id: snapshot.id.short(),
-            is_files: snapshot.commit.source.kind == FILES,
+            kind: snapshot.commit.source.kind.clone(),
         }
     }
 
@@ -98,28 +80,29 @@ impl Contents {
 
     /// The path of a key.
     pub fn path(&self, collection: &str, key: &[u8]) -> String {
-        path_of(self.is_files, collection, key)
+        path_of(&self.kind, collection, key)
     }
 
     fn place(&self, path: &[u8]) -> Result<Place, Error> {
-        let prefix = key_of_path(path)?;
-        if self.is_files || prefix.is_empty() {
-            let collections = self.collections.clone();
-            return Ok(Place { collections, prefix });
+        let key = key_of_path(&self.kind, path)?;
+        let (mut collections, mut found) = (Vec::new(), None);
+        for name in &self.collections {
+            if let Some(prefix) = prefix_in(&self.kind, name, &key) {
+                collections.push(name.clone());
+                found = Some(prefix);
+            }
         }
-        let end = prefix.iter().position(|byte| *byte == 0);
-        let (name, rest) = prefix.split_at(end.unwrap_or(prefix.len()));
-        let known = self.collections.iter().find(|it| it.as_bytes() == name);
-        Ok(Place {
-            collections: vec![known.ok_or_else(|| self.no_such(path))?.clone()],
-            prefix: rest.get(1..).unwrap_or_default().to_vec(),
-        })
+        match found {
+            Some(prefix) => Ok(Place { collections, prefix: prefix.to_vec() }),
+            None if key.is_empty() => Ok(Place { collections, prefix: key }),
+            None => Err(self.no_such(path)),
+        }
     }
 
     fn no_such(&self, path: &[u8]) -> Error {
         Error::NoSuchPath {
             snapshot: self.id.clone(),
-            path: display_key(&key_of_path(path).unwrap_or_else(|_| path.to_vec())),
+            path: display_key(&key_of_path(&self.kind, path).unwrap_or_else(|_| path.to_vec())),
         }
     }
 
@@ -151,10 +134,12 @@ impl Contents {
         let Place { collections, prefix } = self.place(path)?;
         let below_top = prefix.is_empty();
         let mut listing = Listing {
-            is_files: self.is_files,
+            kind: self.kind.clone(),
             trees: self.trees.clone(),
             collections: collections.into(),
-            only_names: depth == Depth::One && !self.is_files && key_of_path(path)?.is_empty(),
+            only_names: depth == Depth::One
+                && !is_plain(&self.kind)
+                && key_of_path(&self.kind, path)?.is_empty(),
             prefix,
             depth,
             entries: None,
@@ -170,12 +155,25 @@ impl Contents {
         Ok(listing)
     }
 
+    /// The entry of a path; that of the document where the path is the folder of an issue.
+    fn get_document(&self, path: &[u8]) -> Result<Located, Error> {
+        let found = self.get(path);
+        let is_no_entry = matches!(found, Err(Error::NoSuchPath { .. }));
+        let document = document_of_issue(&self.kind, &key_of_path(&self.kind, path)?);
+        match document.filter(|_| is_no_entry) {
+            // As a path it has slashes for the zero bytes.
+            Some(key) => self.get(display_key(&key).as_bytes()).or(found),
+            None => found,
+        }
+    }
+
     /// Writes the content of a path, holes as zeros; returns its length. Every object is verified before it is written.
+    /// Of an issue's folder it is the issue.
     ///
     /// # Errors
     /// `Output` where the writer fails, `Invalid` for what has no content.
     pub fn cat(&self, path: &[u8], out: &mut dyn Write, ctx: &RunContext) -> Result<u64, Error> {
-        let located = self.get(path)?;
+        let located = self.get_document(path)?;
         match located.entry.kind {
             EntryKind::File | EntryKind::Document => {}
             kind => {
@@ -204,14 +202,6 @@ fn article(kind: EntryKind) -> &'static str {
         EntryKind::Fifo => "a named pipe",
         EntryKind::Socket => "a socket",
         EntryKind::CharDevice | EntryKind::BlockDevice => "a device",
-    }
-}
-
-fn path_of(is_files: bool, collection: &str, key: &[u8]) -> String {
-    match (is_files, key.is_empty()) {
-        (true, _) => display_key(key),
-        (false, true) => format!("/{collection}"),
-        (false, false) => format!("/{collection}{}", display_key(key)),
     }
 }
 
@@ -256,7 +246,7 @@ type Entries = Box<dyn Iterator<Item = Result<(Bytes, Entry), Error>> + Send>;
 
 /// Entries below a path; made by [`Contents::list`].
 pub struct Listing {
-    is_files: bool,
+    kind: String,
     trees: SnapshotTrees,
     collections: VecDeque<String>,
     only_names: bool,
@@ -358,7 +348,7 @@ impl Listing {
 
     fn located(&self, collection: &str, key: Bytes, entry: Entry) -> Located {
         Located {
-            path: path_of(self.is_files, collection, &key),
+            path: path_of(&self.kind, collection, &key),
             collection: collection.into(),
             key,
             entry,

@@ -5,11 +5,15 @@ mod base;
 pub mod check;
 mod content;
 pub mod diff;
+mod document;
 pub mod forget;
+pub mod log;
 pub mod ls;
+mod place;
 pub mod restore;
 pub mod stats;
 mod threads;
 
 pub use base::{SnapshotTrees, display_key};
 pub use content::ContentStream;
+pub use place::key_of_path;

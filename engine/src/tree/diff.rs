@@ -24,7 +24,37 @@ pub struct Difference {
 ///
 /// Equal subtrees are skipped unread, so it takes as long as there are differences.
 pub fn diff(old: &Tree, new: &Tree) -> Diff {
-    Diff { old: Side::new(old), new: Side::new(new) }
+    diff_within(old, new, &Keys::default())
+}
+
+/// As [`diff`], of some keys alone: what holds none of them is not read either.
+pub fn diff_within(old: &Tree, new: &Tree, keys: &Keys) -> Diff {
+    Diff { old: Side::new(old, keys), new: Side::new(new, keys) }
+}
+
+/// Neighbouring keys; all of them by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// The least one.
+    pub from: Bytes,
+    /// All are below this one; `None` where there is no end.
+    pub end: Option<Bytes>,
+}
+
+impl Keys {
+    fn is_before_end(&self, key: &[u8]) -> bool {
+        self.end.as_ref().is_none_or(|end| key < end)
+    }
+
+    /// True where a subtree may hold one of the keys.
+    fn touch(&self, subtree: &Expected) -> bool {
+        subtree.first.as_ref().is_none_or(|first| self.is_before_end(first))
+            && subtree.end.as_ref().is_none_or(|end| *end > self.from)
+    }
+
+    fn hold(&self, key: &Bytes) -> bool {
+        *key >= self.from && self.is_before_end(key)
+    }
 }
 
 /// Differences ascending by key; made by [`diff`].
@@ -118,6 +148,7 @@ struct Side {
     reader: Arc<dyn ReadObject>,
     /// What was not looked at yet, the next one last: for each level the rest of one node.
     ahead: Vec<Ahead>,
+    keys: Keys,
 }
 
 enum Ahead {
@@ -150,9 +181,10 @@ impl Ahead {
 }
 
 impl Side {
-    fn new(tree: &Tree) -> Self {
+    fn new(tree: &Tree, keys: &Keys) -> Self {
         let root = tree.root.map(|root| Ahead::Subtree(Expected::root(root)));
-        Self { reader: tree.reader.clone(), ahead: root.into_iter().collect() }
+        let ahead = root.into_iter().collect();
+        Self { reader: tree.reader.clone(), ahead, keys: keys.clone() }
     }
 
     /// Takes an entry, or puts what is in a subtree in its place.
@@ -164,12 +196,13 @@ impl Side {
         };
         let (node, _) = expected.load(&*self.reader)?;
         if node.level == 0 {
-            let entries = node.items.into_iter().rev().map(Ahead::Entry);
-            self.ahead.extend(entries);
+            let entries = node.items.into_iter().rev().filter(|item| self.keys.hold(&item.key));
+            self.ahead.extend(entries.map(Ahead::Entry));
             return Ok(None);
         }
         let child = |place| Expected::child(&node, place, expected.end.as_ref());
         let children = (0..node.items.len()).rev().filter_map(child);
+        let children = children.filter(|child| self.keys.touch(child));
         self.ahead.extend(children.map(Ahead::Subtree));
         Ok(None)
     }

@@ -13,7 +13,7 @@ mod walk;
 
 pub use boundary::TreeParams;
 pub use cursor::Range;
-pub use diff::{Diff, Difference, diff};
+pub use diff::{Diff, Difference, Keys, diff, diff_within};
 pub use edit::{Edit, edit};
 pub use list::{ListBuilder, ListVisit, Parts, list_nodes, parts};
 pub use walk::{Descend, NodeVisit};

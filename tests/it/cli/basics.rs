@@ -271,6 +271,7 @@ fn help_version_completions_and_unlock_need_no_repository() {
         "ls",
         "cat",
         "diff",
+        "log",
         "restore",
         "check",
         "stats",

@@ -3,6 +3,7 @@
 mod basics;
 mod damage;
 mod disk_full;
+mod history;
 mod hostile;
 mod interrupted;
 mod json;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::ops::diff::{ChangeKind, diff};
+use crate::ops::log::{Order, Version, log};
 use crate::ops::stats::stats;
 use crate::repo::{CacheSizes, Objects, Repository};
 use crate::testing::{Item, MemorySource, TempRepo, noise};
@@ -136,12 +137,77 @@ fn differences_name_the_fields_of_documents() {
             ("/users/v", ChangeKind::Added, String::new()),
         ]
     );
+    let values = &found[0].values;
+    assert_eq!((&values[0].old, &values[0].new), (&Some("a".into()), &Some("b".into())));
+    assert!(found[1..].iter().all(|it| it.values.is_empty()));
     assert!(changes(new, new, "/").is_empty());
     assert_eq!(changes(old, new, "/users").len(), 1);
     assert_eq!(changes(old, new, "/issues/ABC-1").len(), 1);
     assert!(changes(old, new, "/issues/ABC").is_empty());
     let back = changes(new, old, "/users");
     assert_eq!(back[0].change, ChangeKind::Removed);
+}
+
+#[test]
+fn a_log_tells_every_version_of_what_is_below_a_path() {
+    let fixture = fixture(&[
+        &|source| put(source, &["ABC/ABC-1", "ABC/ABC-2/x", "ABC/ABC-3"]),
+        &|source| put(source, &["XY/XY-1"]),
+        &|source| source.put("issues", "ABC\0ABC-1", Item::document("new")),
+        &|source| {
+            source.remove("issues", "ABC\0ABC-1");
+            source.remove("issues", "ABC\0ABC-2\0x");
+        },
+    ]);
+    let snapshots: Vec<_> = fixture.snapshots.iter().collect();
+    let told = |path: &str, order| -> Vec<_> {
+        let log = log(&fixture.reader, &snapshots, path.as_bytes(), order, &RunContext::default());
+        let place = |version: &Version<'_>| {
+            fixture.snapshots.iter().position(|it| it.id == version.snapshot.id).unwrap()
+        };
+        let versions = log.unwrap().map(Result::unwrap);
+        versions.map(|it| (place(&it), it.change.change, it.change.path)).collect()
+    };
+    let version = |place, change, path: &str| (place, change, path.to_owned());
+    let mut expected = vec![
+        version(3, ChangeKind::Removed, "/issues/ABC/ABC-1"),
+        version(2, ChangeKind::Modified, "/issues/ABC/ABC-1"),
+        version(0, ChangeKind::Added, "/issues/ABC/ABC-1"),
+    ];
+    assert_eq!(told("/issues/ABC/ABC-1", Order::NewestFirst), expected);
+    expected.reverse();
+    assert_eq!(told("/issues/ABC/ABC-1/", Order::OldestFirst), expected);
+    let below = told("/issues/ABC/ABC-2", Order::OldestFirst);
+    assert_eq!(
+        below,
+        [
+            version(0, ChangeKind::Added, "/issues/ABC/ABC-2/x"),
+            version(3, ChangeKind::Removed, "/issues/ABC/ABC-2/x"),
+        ]
+    );
+    assert_eq!(told("/", Order::OldestFirst).len(), 7);
+    assert_eq!(told("/issues/ABC/ABC", Order::OldestFirst), []);
+    assert_eq!(told("/none", Order::OldestFirst), []);
+}
+
+#[test]
+fn an_issue_is_found_by_its_key() {
+    let fixture = fixture(&[&|source| put(source, &["ABC/ABC-7/issue.json", "ABC/ABC-7/x"])]);
+    let mut snapshot = fixture.snapshots[0].clone();
+    let ctx = RunContext::default();
+    let other = Contents::new(Arc::clone(&fixture.reader), &snapshot);
+    assert!(other.list(b"/ABC-7", Depth::All).is_err());
+    snapshot.commit.source.kind = "jira".into();
+    let jira = Contents::new(fixture.reader, &snapshot);
+    let below = ["/issues/ABC/ABC-7/issue.json", "/issues/ABC/ABC-7/x"];
+    assert_eq!(paths(&jira, "/ABC-7", Depth::All), below);
+    for path in ["/ABC-7", "/issues/ABC/ABC-7/", "/issues/ABC/ABC-7/issue.json"] {
+        let mut out = Vec::new();
+        jira.cat(path.as_bytes(), &mut out, &ctx).unwrap();
+        assert_eq!(out, b"content of ABC\0ABC-7\0issue.json", "{path}");
+    }
+    let error = jira.cat(b"/ABC-8", &mut Vec::new(), &ctx).unwrap_err();
+    assert!(matches!(&error, Error::NoSuchPath { path, .. } if path == "/issues/ABC/ABC-8"));
 }
 
 #[test]

@@ -1,20 +1,28 @@
 //! Into a tar archive: entries in order, contents read ahead of nothing but the frame cache.
 
 use std::collections::HashMap;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::folder::settle;
 use super::{RestoreOptions, RestoreReport, Selection};
 use crate::context::RunContext;
-use crate::entry::{EntryKind, LinkGroup};
+use crate::entry::{Entry, EntryKind, LinkGroup};
 use crate::error::Error;
 use crate::monitor::Counter;
 use crate::object::ReadObject;
 use crate::ops::content::ContentStream;
+use crate::ops::document::{self, DOCUMENT_LIMIT};
 use crate::repo::Objects;
 use crate::sink::{ArchiveSink, EntryPath, SinkError};
+
+/// A document for people; `None` where it is none, or cannot be read.
+fn pretty(content: ContentStream) -> Option<Vec<u8>> {
+    let mut document = Vec::new();
+    content.take(DOCUMENT_LIMIT + 1).read_to_end(&mut document).ok()?;
+    document::pretty(&document)
+}
 
 pub(super) fn restore(
     objects: &Arc<Objects>,
@@ -51,14 +59,21 @@ pub(super) fn restore(
             }
             first_names.insert(group, wanted.path.clone());
         }
-        let reader: Arc<dyn ReadObject> = objects.clone();
-        let mut content = ContentStream::new(reader, &entry);
-        let added = archive.append(&wanted.path, &entry, &mut content);
+        let content = || ContentStream::new(objects.clone() as Arc<dyn ReadObject>, &entry);
+        let text = options.is_for_people(&entry).then(|| pretty(content())).flatten();
+        let (added, size) = match &text {
+            Some(text) => {
+                let size = text.len() as u64;
+                let entry = Entry { size, ..entry.clone() };
+                (archive.append(&wanted.path, &entry, &mut &text[..]), size)
+            }
+            None => (archive.append(&wanted.path, &entry, &mut content()), entry.size),
+        };
         if settle(added, report, ctx)?
             && matches!(entry.kind, EntryKind::File | EntryKind::Document)
         {
-            report.bytes += entry.size;
-            ctx.monitor.count(Counter::BytesRestored, entry.size);
+            report.bytes += size;
+            ctx.monitor.count(Counter::BytesRestored, size);
         }
         Ok(())
     })?;

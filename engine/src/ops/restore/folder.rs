@@ -138,14 +138,16 @@ impl Folder<'_> {
         }
         match planned {
             Planned::Keep { .. } => report.kept += 1,
-            Planned::Done => {
+            Planned::Done if !self.options.is_for_people(&entry) => {
                 report.already += 1;
                 if self.options.verify && is_file(&entry) {
                     self.window.verify_only(path, entry);
                 }
             }
-            Planned::Write if is_file(&entry) => self.window.add(path, entry, report)?,
-            Planned::Write => {
+            Planned::Write | Planned::Done if is_file(&entry) => {
+                self.window.add(path, entry, report)?;
+            }
+            Planned::Write | Planned::Done => {
                 settle(self.sink.special(&path, &entry), report, self.ctx)?;
             }
         }

@@ -16,6 +16,8 @@ use crate::context::RunContext;
 use crate::entry::{Entry, EntryKind};
 use crate::error::Error;
 use crate::ops::base::{SnapshotTrees, display_key};
+use crate::ops::document::DOCUMENT_LIMIT;
+use crate::ops::place::{is_plain, prefix_in};
 use crate::problem::{Problem, ProblemKind};
 use crate::repo::{CacheSizes, Objects, Repository, Snapshot};
 use crate::sink::{EntryPath, Overwrite};
@@ -29,18 +31,31 @@ pub enum RestoreTarget {
     Archive(PathBuf),
 }
 
+/// How documents of sources that have no files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Documents {
+    /// Byte for byte as they are stored.
+    #[default]
+    Stored,
+    /// JSON with line ends and indentation, for people; those above 16 MiB as they are stored. They are always written
+    /// anew, since what is at the target cannot be recognised by its size.
+    Pretty,
+}
+
 /// Says whether a path is wanted; the second argument is true for directories.
 pub type Select = Arc<dyn Fn(&EntryPath, bool) -> bool + Send + Sync>;
 
 /// How a restore is done.
 #[derive(Clone)]
 pub struct RestoreOptions {
-    /// Keys of what is wanted, with all below them; empty means everything.
+    /// What is wanted, with all below it: keys as [`key_of_path`](super::key_of_path) makes them. Empty means everything.
     pub paths: Vec<Vec<u8>>,
     /// What is wanted of that.
     pub select: Option<Select>,
     /// What happens to what is at the target.
     pub overwrite: Overwrite,
+    /// How documents are written.
+    pub documents: Documents,
     /// Tell what would be done, and write nothing.
     pub dry_run: bool,
     /// Read everything back and compare.
@@ -57,11 +72,21 @@ impl Default for RestoreOptions {
             paths: Vec::new(),
             select: None,
             overwrite: Overwrite::default(),
+            documents: Documents::default(),
             dry_run: false,
             verify: false,
             memory: /* 256 MiB */ 256 * 1024 * 1024,
             workers: 0,
         }
+    }
+}
+
+impl RestoreOptions {
+    /// True for a document that is to be made readable, if it is JSON.
+    fn is_for_people(&self, entry: &Entry) -> bool {
+        self.documents == Documents::Pretty
+            && entry.kind == EntryKind::Document
+            && entry.size <= DOCUMENT_LIMIT
     }
 }
 
@@ -172,26 +197,40 @@ impl Selection<'_> {
                     }
                 }
             };
-            if self.options.paths.is_empty() {
+            let prefixes = self.prefixes(&collection);
+            if prefixes.iter().any(Vec::is_empty) {
                 for item in self.trees.entries(&collection, b"\0") {
                     let (key, entry) = item?;
                     each(key, entry, report)?;
                 }
             } else {
-                self.each_below(&collection, report, &mut each)?;
+                self.each_below(&collection, prefixes, report, &mut each)?;
             }
         }
         Ok(())
     }
 
-    /// Visits the given paths: the directories above them, then all below.
+    /// What keys of a collection begin with that are wanted; an empty one wants all.
+    fn prefixes(&self, collection: &str) -> Vec<Vec<u8>> {
+        if self.options.paths.is_empty() {
+            return vec![Vec::new()];
+        }
+        let prefix = |path: &Vec<u8>| prefix_in(self.kind(), collection, path).map(<[u8]>::to_vec);
+        self.options.paths.iter().filter_map(prefix).collect()
+    }
+
+    fn kind(&self) -> &str {
+        &self.snapshot.commit.source.kind
+    }
+
+    /// Visits the given prefixes: the directories above them, then all below.
     fn each_below(
         &self,
         collection: &str,
+        mut paths: Vec<Vec<u8>>,
         report: &mut RestoreReport,
         each: &mut dyn FnMut(Bytes, Entry, &mut RestoreReport) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut paths = self.options.paths.clone();
         paths.sort();
         // A path below another one comes with it.
         paths.dedup_by(|later, earlier| is_below(later, earlier));
@@ -221,8 +260,11 @@ impl Selection<'_> {
     fn require_paths(&self) -> Result<(), Error> {
         let is_there = |path: &[u8]| -> Result<bool, Error> {
             for collection in self.trees.names() {
-                let first = self.trees.entries(collection, path).next().transpose()?;
-                if first.is_some_and(|(key, _)| is_below(&key, path)) {
+                let Some(prefix) = prefix_in(self.kind(), collection, path) else {
+                    continue;
+                };
+                let first = self.trees.entries(collection, prefix).next().transpose()?;
+                if first.is_some_and(|(key, _)| prefix.is_empty() || is_below(&key, prefix)) {
                     return Ok(true);
                 }
             }
@@ -241,7 +283,7 @@ impl Selection<'_> {
 
     /// Collections of a files source are the tree itself; others are folders of the target.
     fn path(&self, collection: &str, key: &[u8]) -> Result<EntryPath, String> {
-        let path = if self.snapshot.commit.source.kind == "files" {
+        let path = if is_plain(self.kind()) {
             EntryPath::from_key(key)
         } else {
             let components = std::iter::once(collection.as_bytes());

@@ -16,6 +16,8 @@ use crate::id::ObjectId;
 use crate::index::Place;
 use crate::monitor::Counter;
 use crate::object::{Class, ReadObject};
+use crate::ops::content::ContentStream;
+use crate::ops::document;
 use crate::pack::Frame;
 use crate::problem::{Problem, ProblemKind};
 use crate::repo::Objects;
@@ -26,6 +28,8 @@ use crate::tree::parts;
 const PIECES: usize = 128 * 1024;
 /// A window ends with so many files.
 const FILES: usize = 16 * 1024;
+/// A window ends when the documents that are put together in memory come to this.
+const ASSEMBLED_BYTES: u64 = /* 16 MiB */ 16 * 1024 * 1024;
 /// Neighbouring frames are fetched together up to this many bytes.
 const FETCH_BYTES: u64 = /* 4 MiB */ 4 * 1024 * 1024;
 /// Frames further apart than this are not fetched together.
@@ -40,6 +44,10 @@ struct FileJob {
     path: EntryPath,
     entry: Entry,
     target: Mutex<Option<Arc<FileTarget>>>,
+    /// True for a document that is made readable.
+    for_people: bool,
+    /// Such a document of several pieces, as far as they were read.
+    assembled: Mutex<Option<Vec<u8>>>,
     /// Pieces that are not written yet.
     remaining: AtomicU32,
     failed: AtomicBool,
@@ -68,6 +76,8 @@ pub(super) struct Window<'a> {
     ctx: &'a RunContext,
     files: Vec<FileJob>,
     pieces: Vec<Piece>,
+    /// Bytes of documents that are to be put together in memory.
+    assembled_bytes: u64,
 }
 
 impl<'a> Window<'a> {
@@ -77,16 +87,19 @@ impl<'a> Window<'a> {
         options: &'a RestoreOptions,
         ctx: &'a RunContext,
     ) -> Self {
-        Self { objects, sink, options, ctx, files: Vec::new(), pieces: Vec::new() }
+        let (files, pieces) = (Vec::new(), Vec::new());
+        Self { objects, sink, options, ctx, files, pieces, assembled_bytes: 0 }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.pieces.len() >= PIECES || self.files.len() >= FILES
+        self.pieces.len() >= PIECES
+            || self.files.len() >= FILES
+            || self.assembled_bytes >= ASSEMBLED_BYTES
     }
 
     /// Takes a file that is there already, to compare it.
     pub(super) fn verify_only(&mut self, path: EntryPath, entry: Entry) {
-        self.files.push(job(path, entry, 0, false));
+        self.files.push(job(path, entry, 0, false, false));
     }
 
     /// Takes a file; finds out where its content is stored.
@@ -122,7 +135,11 @@ impl<'a> Window<'a> {
         if missing.is_none() && has_parts && offset != entry.size {
             missing = Some("its content has another length than its entry says".into());
         }
-        let job = job(path, entry, count, true);
+        let for_people = self.options.is_for_people(&entry);
+        if for_people && count > 1 {
+            self.assembled_bytes += entry.size;
+        }
+        let job = job(path, entry, count, true, for_people);
         if let Some(message) = missing {
             job.failed.store(true, Ordering::Relaxed);
             report.note(self.ctx, damaged(&job, message));
@@ -171,6 +188,7 @@ impl<'a> Window<'a> {
         let failure = locked(&run.failure).take();
         self.files.clear();
         self.pieces.clear();
+        self.assembled_bytes = 0;
         match failure {
             Some(error) => Err(error),
             None if self.ctx.cancel.is_cancelled() => Err(Error::Cancelled),
@@ -179,14 +197,34 @@ impl<'a> Window<'a> {
     }
 }
 
-fn job(path: EntryPath, entry: Entry, pieces: u32, write: bool) -> FileJob {
+fn job(path: EntryPath, entry: Entry, pieces: u32, write: bool, for_people: bool) -> FileJob {
     FileJob {
         path,
         entry,
         target: Mutex::default(),
+        for_people,
+        assembled: Mutex::default(),
         remaining: AtomicU32::new(pieces),
         failed: AtomicBool::new(false),
         write,
+    }
+}
+
+impl FileJob {
+    /// A document as people read it; `None` for what is written as it is stored.
+    fn pretty(&self, document: &[u8]) -> Option<Vec<u8>> {
+        if self.for_people { document::pretty(document) } else { None }
+    }
+
+    /// Puts a piece of a document in its place.
+    fn assemble(&self, offset: u64, object: &[u8]) -> Result<(), SinkError> {
+        let mut assembled = locked(&self.assembled);
+        let size = self.entry.size;
+        let document = assembled.get_or_insert_with(|| vec![0; size as usize]);
+        let place = document.get_mut(offset as usize..).and_then(|it| it.get_mut(..object.len()));
+        let place = place.ok_or_else(|| SinkError::Size { path: self.path.clone(), size })?;
+        place.copy_from_slice(object);
+        Ok(())
     }
 }
 
@@ -290,6 +328,12 @@ impl WindowRun<'_> {
     }
 
     fn write_whole(&self, job: &FileJob, bytes: &[u8]) -> Result<(), SinkError> {
+        if let Some(text) = job.pretty(bytes) {
+            let entry = Entry { size: text.len() as u64, ..job.entry.clone() };
+            self.sink.small_file(&job.path, &entry, &text)?;
+            self.wrote(text.len());
+            return Ok(());
+        }
         self.sink.small_file(&job.path, &job.entry, bytes)?;
         self.wrote(bytes.len());
         Ok(())
@@ -372,6 +416,9 @@ impl WindowRun<'_> {
         if is_whole {
             return self.write_whole(job, object);
         }
+        if job.for_people {
+            return job.assemble(piece.offset, object);
+        }
         let target = {
             let mut target = locked(&job.target);
             match &*target {
@@ -386,6 +433,15 @@ impl WindowRun<'_> {
 
     /// All pieces were handled: metadata, or the time of now on a file that is incomplete.
     fn complete(&self, job: &FileJob) -> Result<(), Error> {
+        if let Some(document) = locked(&job.assembled).take() {
+            let written = if job.failed.load(Ordering::Relaxed) {
+                let target = self.sink.file(&job.path, &job.entry);
+                target.and_then(|target| target.write_at(0, &document))
+            } else {
+                self.write_whole(job, &document)
+            };
+            self.settle(job, written)?;
+        }
         let target = locked(&job.target).take();
         if let Some(target) = target.filter(|_| !job.failed.load(Ordering::Relaxed)) {
             self.settle(job, target.finish(&job.entry))?;
@@ -416,8 +472,26 @@ impl WindowRun<'_> {
         Ok(())
     }
 
+    /// Reads a document back, and the stored one once more, and compares what a person reads.
+    fn is_equal_for_people(&self, job: &FileJob) -> Result<bool, String> {
+        let unreadable = |error: &dyn std::fmt::Display| format!("it cannot be verified: {error}");
+        let reader: Arc<dyn ReadObject> = self.objects.clone();
+        let mut stored = Vec::new();
+        let mut stream = ContentStream::new(reader, &job.entry).take(job.entry.size + 1);
+        stream.read_to_end(&mut stored).map_err(|error| unreadable(&error))?;
+        let wanted = job.pretty(&stored).unwrap_or(stored);
+        let file = self.sink.open(&job.path).map_err(|error| unreadable(&error))?;
+        let mut found = Vec::new();
+        let limit = wanted.len() as u64 + 1;
+        file.take(limit).read_to_end(&mut found).map_err(|error| unreadable(&error))?;
+        Ok(found == wanted)
+    }
+
     /// Reads a restored file back and compares the ids of its pieces.
     fn is_equal(&self, job: &FileJob) -> Result<bool, String> {
+        if job.for_people {
+            return self.is_equal_for_people(job);
+        }
         let unreadable = |error: &dyn std::fmt::Display| format!("it cannot be verified: {error}");
         let mut file = self.sink.open(&job.path).map_err(|error| unreadable(&error))?;
         let mut buffer = Vec::new();

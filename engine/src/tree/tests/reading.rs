@@ -166,3 +166,38 @@ fn differences_in_height_are_seen_through() {
         assert!(reads < 20, "{reads} reads of the smaller, of levels {levels:?}");
     }
 }
+
+#[test]
+fn differences_within_some_keys_read_only_those() {
+    let all: Vec<_> = numbered(20_000).collect();
+    let old = Model::of(params(), all.clone());
+    let mut new = Model::of(params(), all.clone());
+    let changed = all.iter().step_by(97).map(|(key, _)| (key.clone(), Some(value(30, 1))));
+    new.edit(changed.collect::<Vec<_>>());
+    let plain = plain_diff(&old.map, &new.map);
+    let bound = |at: usize| all[at].0.clone();
+    for (from, end) in [
+        (Bytes::new(), None),
+        (bound(0), Some(bound(1))),
+        (bound(97), Some(bound(97))),
+        (bound(5_000), Some(bound(5_400))),
+        (bound(5_001), Some(bound(5_002))),
+        (bound(19_000), None),
+        (Bytes::new(), Some(bound(200))),
+        (Bytes::from_static(b"\xff"), None),
+    ] {
+        let expected: Vec<_> = plain
+            .iter()
+            .filter(|it| it.key >= from && end.as_ref().is_none_or(|end| it.key < end))
+            .cloned()
+            .collect();
+        old.objects.take_reads();
+        new.objects.take_reads();
+        let is_narrow = expected.len() < 5;
+        let keys = Keys { from, end };
+        let found: Result<Vec<_>, _> = diff_within(&old.tree(), &new.tree(), &keys).collect();
+        assert_eq!(found.unwrap(), expected, "{keys:?}");
+        let reads = old.objects.take_reads().len() + new.objects.take_reads().len();
+        assert!(!is_narrow || reads < 30, "{keys:?}: {reads}");
+    }
+}

@@ -1,22 +1,27 @@
 //! What changed between two snapshots, down to the fields of a document.
 
-use std::collections::{BTreeSet, VecDeque};
+mod fields;
+mod rich_text;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::base::decode;
-use super::ls::{Contents, key_of_path, write_content};
+pub use fields::{Difference, FieldChange};
+
+use super::base::{SnapshotTrees, decode};
+use super::document::DOCUMENT_LIMIT;
+use super::key_of_path;
+use super::ls::write_content;
+use super::place::{keys_below, path_of, prefix_in};
 use crate::context::RunContext;
 use crate::entry::{Content, Entry, EntryKind, Metadata};
 use crate::error::Error;
 use crate::object::ReadObject;
 use crate::repo::Snapshot;
-use crate::tree;
-
-/// A document above this size is compared as a whole.
-const DOCUMENT_LIMIT: u64 = /* 16 MiB */ 16 * 1024 * 1024;
+use crate::tree::{self, Tree};
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -39,6 +44,8 @@ pub struct PathChange {
     pub change: ChangeKind,
     /// What of it was modified: fields of a JSON document (`fields.summary`), `content`, or names of metadata.
     pub fields: Vec<String>,
+    /// The values of those fields that are fields of a document.
+    pub values: Vec<FieldChange>,
     /// The kind of the entry, in the newer snapshot where it is there.
     pub kind: EntryKind,
     /// Bytes of the content in the older and newer snapshot.
@@ -66,24 +73,35 @@ pub fn diff(
     path: &[u8],
     ctx: &RunContext,
 ) -> Result<Changes, Error> {
-    let (old, new) =
-        (Contents::new(Arc::clone(reader), older), Contents::new(Arc::clone(reader), newer));
-    let mut collections: Vec<String> = old.trees().names().map(Into::into).collect();
-    for name in new.trees().names() {
+    changes(reader, Some(older), newer, path, ctx)
+}
+
+/// As [`diff`]; where there is no older snapshot all is added.
+pub(super) fn changes(
+    reader: &Arc<dyn ReadObject>,
+    older: Option<&Snapshot>,
+    newer: &Snapshot,
+    path: &[u8],
+    ctx: &RunContext,
+) -> Result<Changes, Error> {
+    let trees = |snapshot: &Snapshot| SnapshotTrees::new(Arc::clone(reader), &snapshot.commit);
+    let (old, new) = (older.map(trees), trees(newer));
+    let mut collections: Vec<String> =
+        old.iter().flat_map(SnapshotTrees::names).map(Into::into).collect();
+    for name in new.names() {
         if !collections.iter().any(|known| known == name) {
             collections.push(name.into());
         }
     }
-    let below = match key_of_path(path)? {
-        key if key.is_empty() => String::new(),
-        key => super::display_key(&key),
-    };
+    let kind = newer.commit.source.kind.clone();
+    let below = key_of_path(&kind, path)?;
     Ok(Changes {
         reader: Arc::clone(reader),
         old,
         new,
         collections: collections.into(),
         current: None,
+        kind,
         below,
         ctx: ctx.clone(),
     })
@@ -92,11 +110,13 @@ pub fn diff(
 /// Paths that differ, ascending by key within each collection; made by [`diff`].
 pub struct Changes {
     reader: Arc<dyn ReadObject>,
-    old: Contents,
-    new: Contents,
+    old: Option<SnapshotTrees>,
+    new: SnapshotTrees,
     collections: VecDeque<String>,
     current: Option<(String, tree::Diff)>,
-    below: String,
+    kind: String,
+    /// The key of the path that is compared; empty for all.
+    below: Vec<u8>,
     ctx: RunContext,
 }
 
@@ -116,8 +136,14 @@ impl Changes {
                 let Some(name) = self.collections.pop_front() else {
                     return Ok(None);
                 };
-                let (old, new) = (self.old.trees().tree(&name), self.new.trees().tree(&name));
-                self.current = Some((name, tree::diff(&old, &new)));
+                let Some(prefix) = prefix_in(&self.kind, &name, &self.below) else {
+                    continue;
+                };
+                let none = || Tree::new(Arc::clone(&self.reader), None);
+                let old = self.old.as_ref().map_or_else(none, |old| old.tree(&name));
+                let keys = keys_below(prefix);
+                let differences = tree::diff_within(&old, &self.new.tree(&name), &keys);
+                self.current = Some((name, differences));
             }
             let Some((name, differences)) = &mut self.current else {
                 continue;
@@ -126,11 +152,7 @@ impl Changes {
                 self.current = None;
                 continue;
             };
-            let path = self.new.path(name, &difference.key);
-            let rest = path.strip_prefix(&self.below);
-            if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-                continue;
-            }
+            let path = path_of(&self.kind, name, &difference.key);
             return self.change(path, &difference).map(Some);
         }
     }
@@ -143,9 +165,11 @@ impl Changes {
         let (old, new) = (entry(&difference.old)?, entry(&difference.new)?);
         let size = |entry: &Option<Entry>| entry.as_ref().map_or(0, |entry| entry.size);
         let sizes = (size(&old), size(&new));
+        let mut values = Vec::new();
         let (change, kind, fields) = match (&old, &new) {
             (Some(old), Some(new)) => {
-                (ChangeKind::Modified, new.kind, self.fields(&path, old, new)?)
+                values = self.values(&path, old, new)?;
+                (ChangeKind::Modified, new.kind, fields(old, new, &values))
             }
             (None, Some(new)) => (ChangeKind::Added, new.kind, Vec::new()),
             (Some(old), None) => (ChangeKind::Removed, old.kind, Vec::new()),
@@ -154,42 +178,19 @@ impl Changes {
                 return Err(Error::Content { path, what });
             }
         };
-        Ok(PathChange { path, change, fields, kind, sizes })
+        Ok(PathChange { path, change, fields, values, kind, sizes })
     }
 
-    fn fields(&self, path: &str, old: &Entry, new: &Entry) -> Result<Vec<String>, Error> {
-        let mut fields = Vec::new();
-        if old.kind != new.kind {
-            fields.push("kind".into());
+    /// The changed fields of two JSON documents; none where one of them is none, or both mean the same.
+    fn values(&self, path: &str, old: &Entry, new: &Entry) -> Result<Vec<FieldChange>, Error> {
+        let are_documents = [old, new].iter().all(|it| it.kind == EntryKind::Document);
+        if !are_documents || old.content == new.content {
+            return Ok(Vec::new());
         }
-        if old.content != new.content {
-            let leaves = if old.kind == EntryKind::Document && new.kind == EntryKind::Document {
-                self.changed_leaves(path, old, new)?
-            } else {
-                None
-            };
-            fields.extend(leaves.unwrap_or_else(|| vec!["content".into()]));
-        }
-        fields.extend(metadata_fields(&old.metadata, &new.metadata).map(Into::into));
-        if fields.is_empty() {
-            fields.push("version".into());
-        }
-        Ok(fields)
-    }
-
-    /// The changed leaves of two JSON documents; `None` where one of them is none, or both mean the same.
-    fn changed_leaves(
-        &self,
-        path: &str,
-        old: &Entry,
-        new: &Entry,
-    ) -> Result<Option<Vec<String>>, Error> {
-        let (Some(old), Some(new)) = (self.json(path, old)?, self.json(path, new)?) else {
-            return Ok(None);
-        };
-        let mut leaves = Vec::new();
-        compare(String::new(), &old, &new, &mut leaves);
-        Ok(Some(leaves).filter(|leaves| !leaves.is_empty()))
+        Ok(match (self.json(path, old)?, self.json(path, new)?) {
+            (Some(old), Some(new)) => fields::compare(&old, &new),
+            _ => Vec::new(),
+        })
     }
 
     fn json(&self, path: &str, entry: &Entry) -> Result<Option<Value>, Error> {
@@ -219,6 +220,23 @@ impl Iterator for Changes {
         }
         next.transpose()
     }
+}
+
+/// Names what was modified.
+fn fields(old: &Entry, new: &Entry, values: &[FieldChange]) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    if old.kind != new.kind {
+        fields.push("kind".into());
+    }
+    fields.extend(values.iter().map(|value| value.field.clone()));
+    if old.content != new.content && values.is_empty() {
+        fields.push("content".into());
+    }
+    fields.extend(metadata_fields(&old.metadata, &new.metadata).map(Into::into));
+    if fields.is_empty() {
+        fields.push("version".into());
+    }
+    fields
 }
 
 /// Takes no more than a document may have.
@@ -256,53 +274,4 @@ fn metadata_fields(old: &Metadata, new: &Metadata) -> impl Iterator<Item = &'sta
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))
-}
-
-/// Collects the dotted paths of what differs. What only one side has is named whole, and so are arrays that grew or shrank.
-fn compare(path: String, old: &Value, new: &Value, leaves: &mut Vec<String>) {
-    let below = |name: &str| {
-        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-    };
-    match (old, new) {
-        (old, new) if old == new => {}
-        (Value::Object(old), Value::Object(new)) => {
-            let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-            for name in names {
-                match (old.get(name), new.get(name)) {
-                    (Some(old), Some(new)) => compare(below(name), old, new, leaves),
-                    _ => leaves.push(below(name)),
-                }
-            }
-        }
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-            for (place, (old, new)) in old.iter().zip(new).enumerate() {
-                compare(below(&place.to_string()), old, new, leaves);
-            }
-        }
-        _ if path.is_empty() => leaves.push("content".into()),
-        _ => leaves.push(path),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn changed_leaves_have_dotted_paths() {
-        let check = |old: Value, new: Value, expected: &[&str]| {
-            let mut leaves = Vec::new();
-            compare(String::new(), &old, &new, &mut leaves);
-            assert_eq!(leaves, expected, "{old} {new}");
-        };
-        let issue = |summary: &str, labels: &[&str]| json!({"key": "ABC-1", "fields": {"summary": summary, "labels": labels}});
-        check(issue("a", &[]), issue("a", &[]), &[]);
-        check(issue("a", &[]), issue("b", &[]), &["fields.summary"]);
-        check(issue("a", &[]), issue("b", &["x"]), &["fields.labels", "fields.summary"]);
-        check(issue("a", &["x", "y"]), issue("a", &["x", "z"]), &["fields.labels.1"]);
-        check(json!({"a": 1}), json!({"b": {"c": 1}}), &["a", "b"]);
-        check(json!({"a": 1}), json!({"a": {"c": 1}}), &["a"]);
-        check(json!([1]), json!({}), &["content"]);
-    }
 }
