@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::client::{Auth, ClientOptions};
+use super::client::{Auth, ClientOptions, RetryPolicy};
 
 /// Where the API of a site is, and how it is to be read.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct JiraOptions {
     pub connections: usize,
     /// Plain HTTP is accepted elsewhere than on loopback.
     pub insecure_http: bool,
+    /// How failed requests are repeated.
+    pub retry: RetryPolicy,
 }
 
 /// Ten minutes: the search is seconds behind as a rule, minutes after bulk changes.
@@ -49,6 +51,7 @@ impl JiraOptions {
             configuration: Duration::ZERO,
             connections: CONNECTIONS,
             insecure_http: false,
+            retry: RetryPolicy::default(),
         }
     }
 
@@ -74,6 +77,7 @@ impl JiraOptions {
         let mut options = ClientOptions::new(url, self.auth.clone());
         options.connections = self.connections;
         options.insecure_http = self.insecure_http;
+        options.retry = self.retry.clone();
         Ok(options)
     }
 }

@@ -146,7 +146,7 @@ mod tests {
             "attachment": [{"id": 5, "filename": null, "size": "12", "mimeType": "text/plain"}, {}]}}))
         .expect("an issue");
         assert_eq!(
-            (issue.id, issue.key.as_str(), issue.watchers, issue.votes),
+            (issue.id, &*issue.key.to_string(), issue.watchers, issue.votes),
             (10001, "ABC-7", 3, 0)
         );
         assert!(!issue.comments.is_whole() && issue.worklogs.is_whole());

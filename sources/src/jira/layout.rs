@@ -50,11 +50,6 @@ impl IssueKey {
         self.0.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
     }
 
-    /// The text.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// What the tree keys of all records of the issue begin with.
     pub(super) fn prefix(&self) -> Vec<u8> {
         [self.project().as_bytes(), b"\0", self.0.as_bytes(), b"\0"].concat()

@@ -1,7 +1,8 @@
 //! Reading issues: bodies by hundreds, histories by thousands, and what has no bulk call one by one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use esker_engine::problem::ProblemKind;
 use esker_engine::source::SourceError;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::{Map, Value, json};
@@ -10,9 +11,10 @@ use super::Scan;
 use super::known::{self, BaseRecord, Known};
 use super::listing;
 use super::sweep::{BULK, BULK_FETCH};
+use crate::jira::attachments::chain;
 use crate::jira::client::RequestError;
 use crate::jira::client::pages::{OffsetPages, TokenPages};
-use crate::jira::document::{canonical, number, strip};
+use crate::jira::document::{canonical, id_of, number, strip};
 use crate::jira::issue::IssueParts;
 use crate::jira::layout::IssueKey;
 
@@ -34,6 +36,15 @@ const ISSUES_AT_ONCE: usize = 16;
 pub(super) struct Due {
     /// What has no bulk call and no sign of change is read too.
     pub(super) extras: bool,
+}
+
+/// The body of an issue, or why there is none.
+type Body = Result<IssueParts, Unusable>;
+
+/// Why there is no body of an issue.
+pub(super) struct Unusable {
+    pub(super) kind: ProblemKind,
+    pub(super) message: String,
 }
 
 /// The entries of a history, canonical, oldest first; `None` where it could not be read.
@@ -165,7 +176,7 @@ impl Scan<'_> {
                     known,
                     parts,
                 }),
-                Err(message) => self.trouble_with_issue(id, known.as_ref(), message),
+                Err(unusable) => self.trouble_with_issue(id, known.as_ref(), unusable),
             }
         }
         let mut stored = Vec::with_capacity(fetched.len());
@@ -177,10 +188,7 @@ impl Scan<'_> {
 
     /// The bodies of up to 100 issues; of each that cannot be used the reason. Where a call fails, halves are tried, so one
     /// issue that the server cannot render does not take the others with it.
-    async fn bodies(
-        &self,
-        ids: &[u64],
-    ) -> Result<Vec<(u64, Result<IssueParts, String>)>, SourceError> {
+    async fn bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
         let mut bodies = Vec::new();
         let mut open: Vec<&[u64]> = vec![ids];
         while let Some(ids) = open.pop() {
@@ -192,16 +200,21 @@ impl Scan<'_> {
                     let (left, right) = ids.split_at(ids.len() / 2);
                     open.extend([right, left]);
                 }
-                Err(error) => bodies.extend(ids.iter().map(|id| (*id, Err(error.to_string())))),
+                Err(error) => {
+                    let unreadable = |id: &u64| {
+                        (
+                            *id,
+                            Err(Unusable { kind: ProblemKind::Unreadable, message: chain(&error) }),
+                        )
+                    };
+                    bodies.extend(ids.iter().map(unreadable));
+                }
             }
         }
         Ok(bodies)
     }
 
-    async fn bulk_bodies(
-        &self,
-        ids: &[u64],
-    ) -> Result<Vec<(u64, Result<IssueParts, String>)>, RequestError> {
+    async fn bulk_bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, RequestError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let body = json!({"issueIdsOrKeys": names, "fields": ["*all"], "fieldsByKeys": false});
         let mut answer = self.client.post(BULK_FETCH, &[], &body).await?;
@@ -217,14 +230,37 @@ impl Scan<'_> {
             };
             bodies.push((id, self.parts(issue)));
         }
+        let came: HashSet<u64> = bodies.iter().map(|(id, _)| *id).collect();
+        let absent = ids.iter().filter(|id| !came.contains(id));
+        bodies.extend(absent.map(|id| (*id, Err(absence(&answer, *id)))));
         Ok(bodies)
     }
 
-    fn parts(&self, mut issue: Map<String, Value>) -> Result<IssueParts, String> {
+    fn parts(&self, mut issue: Map<String, Value>) -> Body {
         if let Some(fields) = issue.get("fields") {
             self.see_people(fields);
         }
-        IssueParts::new(&mut issue).map_err(|error| error.to_string())
+        IssueParts::new(&mut issue)
+            .map_err(|error| Unusable { kind: ProblemKind::Unreadable, message: error.to_string() })
+    }
+}
+
+/// Why an issue that was asked for is not in an answer.
+fn absence(answer: &Value, id: u64) -> Unusable {
+    let errors = answer.get("issueErrors").and_then(Value::as_array).into_iter().flatten();
+    let of_issue = |it: &&Value| id_of(it).is_some_and(|it| it == id.to_string());
+    match errors.into_iter().find(of_issue) {
+        Some(error) => Unusable {
+            kind: ProblemKind::Unreadable,
+            message: match error.get("errorMessage").and_then(Value::as_str) {
+                Some(message) => format!("the site says: {message}"),
+                None => "the site says that it cannot be read".into(),
+            },
+        },
+        None => Unusable {
+            kind: ProblemKind::Vanished,
+            message: "it was listed, and was gone when it was to be read".into(),
+        },
     }
 }
 

@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use self::changed::{Rotation, WorklogFeeds};
-use self::issues::{Due, Fetched};
+use self::issues::{Due, Fetched, Unusable};
 use self::known::Known;
 use self::listing::Outages;
 use self::sweep::Sweep;
@@ -272,14 +272,15 @@ impl<'a> Scan<'a> {
     }
 
     /// Says that an issue could not be read at all; the last snapshot's state of it stays.
-    fn trouble_with_issue(&self, id: u64, known: Option<&IssueKey>, message: String) {
+    fn trouble_with_issue(&self, id: u64, known: Option<&IssueKey>, unusable: Unusable) {
         let path = match known {
             Some(key) => path(ISSUES, &key.prefix()).trim_end_matches('/').to_owned(),
             None => format!("/{ISSUES}/{id}"),
         };
         self.found().retry.insert(id);
         let stale = known.is_some();
-        self.changes.problem(Problem { path, kind: ProblemKind::Unreadable, message, stale });
+        let Unusable { kind, message } = unusable;
+        self.changes.problem(Problem { path, kind, message, stale });
     }
 
     /// True for an attachment that the server had lost when it was last asked for.

@@ -1,0 +1,12 @@
+//! The Jira source against the simulated site.
+
+mod fixture;
+
+use esker_engine::testing::source_suite::conformance;
+
+use self::fixture::JiraSite;
+
+#[test]
+fn a_site_conforms() {
+    conformance(JiraSite::new);
+}
