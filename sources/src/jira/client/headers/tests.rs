@@ -124,8 +124,10 @@ fn a_reason_tells_who_waits() {
         assert_eq!((hints.is_of_account(), hints.is_hourly()), (of_account, hourly), "{reason}");
     }
     assert!(hints(&[]).is_of_account());
-    let odd = hints(&[("RateLimit-Reason", "jira-<b>burst</b>\u{1b}[2J")]);
-    assert_eq!(odd.reason.unwrap(), "jira-bburstb2J");
+    let odd = hints(&[("RateLimit-Reason", "jira-<b>burst</b>\u{e4}\t")]);
+    assert_eq!(odd.reason, None);
+    let odd = hints(&[("RateLimit-Reason", "jira-<b>burst</b> x")]);
+    assert_eq!(odd.reason.unwrap(), "jira-bburstbx");
 }
 
 #[test]
