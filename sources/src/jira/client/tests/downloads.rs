@@ -188,9 +188,9 @@ async fn cancelling_ends_a_download_under_way() {
 async fn downloads_leave_room_for_other_requests() {
     let media = Site::serve(|_, _| answer(200, &[], hanging("0"))).await;
     let to = media.url.to_string();
-    let site = Site::serve(move |seen, _| match seen.path.ends_with("content/1") {
-        true => answer(303, &[("Location", &to)], ""),
-        false => json(&json!({})),
+    let site = Site::serve(move |seen, _| {
+        let is_download = seen.path.ends_with("content/1");
+        if is_download { answer(303, &[("Location", &to)], "") } else { json(&json!({})) }
     });
     let site = site.await;
     let narrow = ClientOptions { connections: 1, ..options(site.url.clone()) };
