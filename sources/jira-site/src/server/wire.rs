@@ -106,8 +106,7 @@ impl Source {
     /// The first `length` bytes in pieces.
     fn pieces(self, length: u64, piece: u64) -> impl Iterator<Item = Bytes> + Send {
         let piece = piece.max(1);
-        (0..length.div_ceil(piece))
-            .map(move |n| self.read(n * piece..length.min((n + 1) * piece)))
+        (0..length.div_ceil(piece)).map(move |n| self.read(n * piece..length.min((n + 1) * piece)))
     }
 }
 
