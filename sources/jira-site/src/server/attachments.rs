@@ -1,6 +1,5 @@
 //! Handlers of attachments: what is known of them, and their bytes.
 
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::Refusal;
 use super::answer::{Answer, Content, File};
 use super::call::Call;
-use super::Refusal;
+use super::escape::encode;
 use crate::site::AttachmentFile;
 
 /// Where the bytes of attachments are: Atlassian's media store is another host, here it is another path.
@@ -39,7 +39,7 @@ pub(super) fn content(call: &Call<'_>) -> Result<Answer, Refusal> {
     let token = format!("{id}.{expires}.{:x}", signature(call, id, expires));
     let host = call.base.split("/ex/jira/").next().unwrap_or_default();
     let path = MEDIA_PATH.replace("{fileId}", &file.media_id);
-    let name = encoded(&file.name);
+    let name = encode(&file.name);
     let client = call.state.cloud_id();
     let location = format!("{host}{path}?token={token}&client={client}&dl=true&name={name}");
     let answer = Answer { status: 303, headers: Vec::new(), content: Content::Empty };
@@ -98,7 +98,7 @@ fn bytes(call: &Call<'_>, id: u64, file: &AttachmentFile) -> Result<Answer, Refu
         // A file that is deleted while it is sent ends there.
         site.state().attachment_bytes(id, part).unwrap_or_else(Bytes::new)
     });
-    let disposition = format!("attachment; filename*=UTF-8''{}", encoded(&file.name));
+    let disposition = format!("attachment; filename*=UTF-8''{}", encode(&file.name));
     let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
     let media_type = file.mime.to_owned();
     let content = Content::File(File { media_type, range, length, read });
@@ -135,22 +135,6 @@ fn parse_range(header: &str, length: u64) -> Asked {
     }
 }
 
-/// Escapes what may not stand in a URL.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => {
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,10 +160,5 @@ mod tests {
             assert_eq!(parse_range(header, 10), expected, "{header}");
         }
         assert_eq!(parse_range("bytes=0-", 0), Asked::Beyond);
-    }
-
-    #[test]
-    fn names_are_escaped() {
-        assert_eq!(encoded("a b/ü\".png"), "a%20b%2F%C3%BC%22.png");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::escape::encode;
 use super::fields::{self, Selection};
 use super::paging::{self, Window};
 use super::token::Token;
@@ -112,7 +113,7 @@ pub(super) fn votes(call: &Call<'_>) -> Result<Answer, Refusal> {
 pub(super) fn property_keys(call: &Call<'_>) -> Result<Answer, Refusal> {
     let id = named(call)?;
     let properties = call.state.properties(id).ok_or_else(Refusal::no_issue)?;
-    let url = |key: &str| format!("{}/rest/api/3/issue/{id}/properties/{key}", call.base);
+    let url = |key: &str| format!("{}/rest/api/3/issue/{id}/properties/{}", call.base, encode(key));
     let keys: Vec<Value> =
         properties.keys().map(|key| json!({ "self": url(key), "key": key })).collect();
     Ok(Answer::json(json!({ "keys": keys })))

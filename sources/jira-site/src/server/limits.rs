@@ -245,7 +245,8 @@ mod tests {
         let meter = meter(None, Spelling::Classic);
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let refused = |name: &str, millis| meter.count(name, Verb::Get, at(millis)).refusal.is_some();
+        let refused =
+            |name: &str, millis| meter.count(name, Verb::Get, at(millis)).refusal.is_some();
         assert!(!refused("a", 0));
         assert!(!refused("a", 0));
         assert!(refused("a", 0));
@@ -283,6 +284,9 @@ mod tests {
         let verdicts: Vec<Verdict> =
             (0..9).map(|_| beta.count("a", Verb::Get, Instant::now())).collect();
         assert!(verdicts.iter().all(|verdict| verdict.refusal.is_none()));
-        assert_eq!(header(&verdicts[8], "Beta-RateLimit"), Some("\"jira-burst-based\";r=0;t=86400"));
+        assert_eq!(
+            header(&verdicts[8], "Beta-RateLimit"),
+            Some("\"jira-burst-based\";r=0;t=86400")
+        );
     }
 }

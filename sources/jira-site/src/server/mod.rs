@@ -8,6 +8,7 @@ mod attachments;
 mod call;
 mod comments;
 mod configuration;
+mod escape;
 mod faults;
 mod fields;
 mod issues;
@@ -39,9 +40,9 @@ use tokio::runtime::{self, Runtime};
 pub use self::answer::{Answer, Content, File, ReadPart, Refusal};
 pub use self::faults::{Fault, FaultId, Faults, RetryAfter, UnknownEndpoint, When};
 pub use self::limits::{Hourly, Limits, Spelling};
+use self::service::Service;
 pub use self::table::{Endpoint, Field, Kind, Paging, Shape, Verb, by_name, endpoints};
 pub use self::violation::{Violation, ViolationKind};
-use self::service::Service;
 use crate::site::Site;
 
 /// Who may ask.

@@ -30,7 +30,9 @@ pub(super) fn search(call: &Call<'_>) -> Result<Answer, Refusal> {
         .state
         .project_ids()
         .into_iter()
-        .filter(|id| call.text("action").is_none_or(|it| it == "view") || call.state.may_browse(*id))
+        .filter(|id| {
+            call.text("action").is_none_or(|it| it == "view") || call.state.may_browse(*id)
+        })
         .filter_map(|id| call.state.project_row_json(id, call.base, expand(call)))
         .filter(|row| is_wanted(call, row))
         .collect();
@@ -151,10 +153,10 @@ pub(super) fn role(call: &Call<'_>) -> Result<Answer, Refusal> {
     let project = named(call)?;
     let wanted = call.path("id");
     let roles = call.state.roles_json(call.base).into_iter();
-    let mut role = roles
-        .into_iter()
-        .find(|role| role["id"].to_string() == wanted)
-        .ok_or_else(|| Refusal::not_found("Can not retrieve a role actors for a null project role."))?;
+    let mut role =
+        roles.into_iter().find(|role| role["id"].to_string() == wanted).ok_or_else(|| {
+            Refusal::not_found("Can not retrieve a role actors for a null project role.")
+        })?;
     role["self"] = Value::from(role_url(call, project, &role["id"]));
     if role.get("actors").is_none() {
         role["actors"] = json!([]);
@@ -196,8 +198,7 @@ pub(super) fn statuses(call: &Call<'_>) -> Result<Answer, Refusal> {
 
 pub(super) fn categories(call: &Call<'_>) -> Result<Answer, Refusal> {
     let rows = call.state.project_ids().into_iter();
-    let rows =
-        rows.filter_map(|id| call.state.project_row_json(id, call.base, Expand::default()));
+    let rows = rows.filter_map(|id| call.state.project_row_json(id, call.base, Expand::default()));
     let mut categories: Vec<Value> = Vec::new();
     for category in rows.filter_map(|row| row.get("projectCategory").cloned()) {
         if category.is_object() && !categories.contains(&category) {

@@ -4,6 +4,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::Bytes;
 
+use super::escape::{decode_form, decode_path};
+
 /// Which version of the API a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -79,40 +81,6 @@ impl Request {
     }
 }
 
-fn decode_path(text: &str) -> String {
-    decode(text, false)
-}
-
-fn decode_form(text: &str) -> String {
-    decode(text, true)
-}
-
-/// Decodes `%41` and, in forms, `+`; what is not an escape stays as it is.
-fn decode(text: &str, plus_is_space: bool) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        let escaped = match (byte, behind) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
-            _ => None,
-        };
-        match escaped {
-            Some(value) => {
-                decoded.push(value);
-                rest = &behind[2..];
-            }
-            None if byte == b'+' && plus_is_space => decoded.push(b' '),
-            None => decoded.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,23 +88,6 @@ mod tests {
     fn request(uri: &str) -> Request {
         let (parts, ()) = axum::http::Request::get(uri).body(()).unwrap().into_parts();
         Request::new(&parts, Bytes::new())
-    }
-
-    #[test]
-    fn escapes_are_decoded() {
-        for (text, expected) in [
-            ("a%20b", "a b"),
-            ("a+b", "a b"),
-            ("100%", "100%"),
-            ("%4", "%4"),
-            ("%zz", "%zz"),
-            ("%E2%82%AC", "€"),
-            ("%ff", "\u{fffd}"),
-            ("", ""),
-        ] {
-            assert_eq!(decode_form(text), expected, "{text}");
-        }
-        assert_eq!(decode_path("a+b"), "a+b");
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Service {
             Err(refusal) => return (refusal.into(), Delivery::Whole),
         };
         let name = endpoint.name();
-        let verdict = self.meter.as_ref().map(|meter| meter.count(&name, endpoint.verb, Instant::now()));
+        let verdict =
+            self.meter.as_ref().map(|meter| meter.count(&name, endpoint.verb, Instant::now()));
         let (headers, refusal) =
             verdict.map_or((Vec::new(), None), |verdict| (verdict.headers, verdict.refusal));
         let (mut answer, delivery) = match refusal {

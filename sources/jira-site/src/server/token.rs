@@ -33,9 +33,8 @@ impl Token {
     /// # Errors
     /// Where it is no token, or that of another question.
     pub(super) fn read(text: &str, question: &impl Hash) -> Result<Token, Refusal> {
-        parse(text, hash(question)).ok_or_else(|| {
-            Refusal::invalid("The provided next page token is invalid or expired.")
-        })
+        parse(text, hash(question))
+            .ok_or_else(|| Refusal::invalid("The provided next page token is invalid or expired."))
     }
 
     /// Where the page begins in `rows`: behind the last row that was seen, wherever that is now.

@@ -52,9 +52,12 @@ mod tests {
 
     #[test]
     fn documents_become_text_wherever_they_are() {
-        let paragraph = |text: &str| json!({"type": "paragraph", "content": [
-            {"type": "text", "text": text}, {"type": "hardBreak"}, {"type": "text", "text": "b"}]});
-        let document = json!({"type": "doc", "version": 1, "content": [paragraph("a"), paragraph("c")]});
+        let paragraph = |text: &str| {
+            json!({"type": "paragraph", "content": [
+            {"type": "text", "text": text}, {"type": "hardBreak"}, {"type": "text", "text": "b"}]})
+        };
+        let document =
+            json!({"type": "doc", "version": 1, "content": [paragraph("a"), paragraph("c")]});
         let mut value = json!({"fields": {"description": document, "type": "doc"}, "list": [1], "self": "http://a/rest/api/3/b"});
         flatten(&mut value);
         let expected = json!({"fields": {"description": "a\nb\n\nc\nb", "type": "doc"}, "list": [1], "self": "http://a/rest/api/2/b"});

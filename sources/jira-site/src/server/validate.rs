@@ -215,7 +215,7 @@ fn within(field: &Field, value: &Value) -> Result<(), Excess> {
     }
     let order = if number < limit { "at least" } else { "at most" };
     let noun = if is_count { " items" } else { "" };
-    let message = format!("'{}' may be {order} {limit}{noun}, not {number}.", field.name);
+    let message = format!("'{}' must be {order} {limit}{noun}, not {number}.", field.name);
     Err(Excess { message, nearest: (!is_count).then_some(limit) })
 }
 

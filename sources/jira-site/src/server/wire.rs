@@ -17,6 +17,9 @@ use super::faults::Fault;
 /// Bytes of a file that are read and sent at a time.
 const PIECE_BYTES: u64 = /* 64 KiB */ 64 * 1024;
 
+/// How long a body that is cut pauses before its end.
+const CUT_PAUSE: Duration = Duration::from_millis(5);
+
 /// How a body is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Delivery {
@@ -103,8 +106,7 @@ impl Source {
     /// The first `length` bytes in pieces.
     fn pieces(self, length: u64, piece: u64) -> impl Iterator<Item = Bytes> + Send {
         let piece = piece.max(1);
-        (0..length.div_ceil(piece))
-            .map(move |n| self.read(n * piece..length.min((n + 1) * piece)))
+        (0..length.div_ceil(piece)).map(move |n| self.read(n * piece..length.min((n + 1) * piece)))
     }
 }
 
@@ -117,8 +119,12 @@ fn body(source: Source, delivery: &Delivery) -> Body {
         },
         Delivery::Cut => {
             let half = stream::iter(source.pieces(length / 2, PIECE_BYTES)).map(Ok);
-            let cut = io::Error::new(io::ErrorKind::ConnectionReset, "cut off");
-            Body::from_stream(half.chain(stream::iter([Err(cut)])))
+            let cut = stream::once(async {
+                // What was written so far is only sent while the body makes its sender wait.
+                tokio::time::sleep(CUT_PAUSE).await;
+                Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut off"))
+            });
+            Body::from_stream(half.chain(cut))
         }
         Delivery::Slow { piece, pause } => {
             let pieces = stream::iter(source.pieces(length, piece as u64));

@@ -15,8 +15,7 @@ async fn too_many_requests_are_refused() {
         spelling: Spelling::Structured,
         ..Limits::default()
     };
-    let client =
-        Client::with(ServerOptions { limits: Some(limits), ..ServerOptions::default() });
+    let client = Client::with(ServerOptions { limits: Some(limits), ..ServerOptions::default() });
     let response = client.send("/rest/api/3/field", None).await;
     assert_eq!(response.status(), 200);
     let state = response.headers()["ratelimit"].to_str().unwrap();

@@ -11,12 +11,23 @@ use crate::visits;
 
 /// Where the recorded answers differ from the document, the site follows the recorded ones: part of an endpoint's name, the end
 /// of a place, and why.
-const DEVIATIONS: &[(&str, &str, &str)] = &[];
+const DEVIATIONS: &[(&str, &str, &str)] = &[
+    ("", ".items[].from", "null where there was nothing before"),
+    ("", ".items[].fromString", "null where there was nothing before"),
+    ("", ".items[].to", "null where there is nothing after"),
+    ("", ".items[].toString", "null where there is nothing after"),
+    ("", ".items[].tmpFromAccountId", "recorded, in no document"),
+    ("", ".items[].tmpToAccountId", "recorded, in no document"),
+    ("/field", ".untranslatedName", "recorded, in no document"),
+    ("/project", ".entityId", "recorded; the schema says `uuid` only"),
+    ("/project", ".projectKeys", "an expansion of the document that its schema leaves out"),
+    ("/serverInfo", ".defaultLocale", "recorded, in no document"),
+];
 
 #[tokio::test]
 async fn answers_agree_with_the_document() {
     let Some(shared) = document::shared("answers against the OpenAPI document") else { return };
-    let document = Document::open(&shared);
+    let document = Document::open(&shared, "jira-platform-v3.json");
     let client = Client::new();
     let mut unused: Vec<_> = DEVIATIONS.iter().collect();
     let mut faults: BTreeMap<(String, Fault), String> = BTreeMap::new();

@@ -19,15 +19,15 @@ pub fn shared(left_out: &str) -> Option<PathBuf> {
     None
 }
 
-/// The OpenAPI document of the platform's REST API, version 3.
+/// An OpenAPI document.
 pub struct Document {
     root: Value,
 }
 
 impl Document {
-    /// Reads the document.
-    pub fn open(shared: &Path) -> Document {
-        let path = shared.join("openapi/jira-platform-v3.json");
+    /// Reads the document of that name.
+    pub fn open(shared: &Path, name: &str) -> Document {
+        let path = shared.join("openapi").join(name);
         let text = fs::read(&path).expect("the document is readable");
         Document { root: serde_json::from_slice(&text).expect("the document is JSON") }
     }

@@ -68,7 +68,8 @@ impl Checker<'_> {
             .iter()
             .map(|schema| {
                 let mut faults = Vec::new();
-                Checker { document: self.document, faults: &mut faults }.value(schema, value, place);
+                Checker { document: self.document, faults: &mut faults }
+                    .value(schema, value, place);
                 faults
             })
             .min_by_key(Vec::len);
@@ -103,7 +104,8 @@ impl Checker<'_> {
         for item in items {
             self.value(&schema["items"], item, &format!("{place}[]"));
         }
-        if schema["uniqueItems"] == true && (1..items.len()).any(|n| items[..n].contains(&items[n])) {
+        if schema["uniqueItems"] == true && (1..items.len()).any(|n| items[..n].contains(&items[n]))
+        {
             self.fault(place, "holds an item twice");
         }
     }

@@ -25,7 +25,13 @@ struct Tour<'a> {
 
 impl Tour<'_> {
     /// Asks an endpoint; `values` take the places of the path's parameters.
-    async fn ask(&mut self, path: &str, values: &[&str], query: &str, body: Option<Value>) -> Value {
+    async fn ask(
+        &mut self,
+        path: &str,
+        values: &[&str],
+        query: &str,
+        body: Option<Value>,
+    ) -> Value {
         let verb = if body.is_some() { "POST" } else { "GET" };
         let path = format!("/rest/api/3/{path}").replace("/rest/api/3/_edge", "/_edge");
         let mut values = values.iter();
@@ -156,7 +162,8 @@ async fn searches(tour: &mut Tour<'_>) {
 }
 
 async fn bulk(tour: &mut Tour<'_>, ids: &[String]) {
-    let body = json!({ "issueIdsOrKeys": ids, "fields": ["*all"], "expand": ["names", "changelog"] });
+    let body =
+        json!({ "issueIdsOrKeys": ids, "fields": ["*all"], "expand": ["names", "changelog"] });
     tour.post("issue/bulkfetch", &[], "", body).await;
     let body = json!({ "issueIdsOrKeys": ids, "maxResults": 10 });
     tour.post("changelog/bulkfetch", &[], "", body).await;
@@ -187,6 +194,7 @@ async fn issue(tour: &mut Tour<'_>, id: &str) {
     tour.get(&format!("{path}/worklog"), &[id], "").await;
     let keys = tour.get(&format!("{path}/properties"), &[id], "").await;
     for key in strings(&keys["keys"], "key") {
+        let key = key.replace('/', "%2F");
         tour.get(&format!("{path}/properties/{{propertyKey}}"), &[id, &key], "").await;
     }
     for link in strings(&issue["fields"]["issuelinks"], "id") {

@@ -168,7 +168,12 @@ fn refuse(request: &str, what: &'static str) -> Failure {
     Failure::last(RequestError::Content { request: request.to_owned(), what })
 }
 
-fn follow(shared: &Shared, url: &Url, headers: &HeaderMap, request: &str) -> Result<Url, Failure> {
+pub(super) fn follow(
+    shared: &Shared,
+    url: &Url,
+    headers: &HeaderMap,
+    request: &str,
+) -> Result<Url, Failure> {
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
     let Some(next) = location.and_then(|location| url.join(location).ok()) else {
         return Err(refuse(request, "it is moved to nowhere"));

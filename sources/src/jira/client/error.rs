@@ -224,9 +224,6 @@ impl Messages {
 
 impl std::fmt::Display for Messages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => write!(f, ": {}", self.0.join("; ")),
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0.join("; ")) }
     }
 }

@@ -81,9 +81,9 @@ fn alter_json(fault: &Fault, arguments: &Arguments, value: &mut Value) -> bool {
             Value::Number(number) => Some(Some(Value::String(number.to_string()))),
             _ => None,
         }),
-        Fault::NullProperties(names) => {
-            change_each(value, &|name, _| names.iter().any(|n| n == name).then_some(Some(Value::Null)))
-        }
+        Fault::NullProperties(names) => change_each(value, &|name, _| {
+            names.iter().any(|n| n == name).then_some(Some(Value::Null))
+        }),
         Fault::MissingProperties(names) => {
             change_each(value, &|name, _| names.iter().any(|n| n == name).then_some(None))
         }
@@ -138,10 +138,7 @@ fn issue_errors(value: &mut Value, count: usize) -> bool {
 }
 
 /// Replaces or removes values at any depth; `change` sees a property's name, or the array's for items.
-fn change_each(
-    value: &mut Value,
-    change: &dyn Fn(&str, &Value) -> Option<Option<Value>>,
-) -> bool {
+fn change_each(value: &mut Value, change: &dyn Fn(&str, &Value) -> Option<Option<Value>>) -> bool {
     fn walk(
         name: &str,
         value: &mut Value,

@@ -12,8 +12,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .open(),
     // Not in the document; clients use it to learn the cloud id.
     get("/_edge/tenant_info", "", configuration::tenant_info).object(&["cloudId"]).open(),
-    get("/rest/api/3/configuration", "getConfiguration", configuration::settings)
-        .object(&["attachmentsEnabled", "timeTrackingEnabled", "timeTrackingConfiguration"]),
+    get("/rest/api/3/configuration", "getConfiguration", configuration::settings).object(&[
+        "attachmentsEnabled",
+        "timeTrackingEnabled",
+        "timeTrackingConfiguration",
+    ]),
     get("/rest/api/3/permissions", "getAllPermissions", configuration::permissions)
         .object(&["permissions"]),
     get("/rest/api/3/mypermissions", "getMyPermissions", configuration::my_permissions)
@@ -41,8 +44,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .offset(50, 50)
         .shape(PAGE),
     get("/rest/api/3/issuetype", "getIssueAllTypes", configuration::issue_types),
-    get("/rest/api/3/issuetype/{id}", "getIssueType", configuration::issue_type)
-        .object(&["self", "id", "name", "description", "subtask"]),
+    get("/rest/api/3/issuetype/{id}", "getIssueType", configuration::issue_type).object(&[
+        "self",
+        "id",
+        "name",
+        "description",
+        "subtask",
+    ]),
     get("/rest/api/3/status", "getStatuses", configuration::statuses),
     get("/rest/api/3/statuses/search", "search", configuration::statuses_page)
         .query(&[

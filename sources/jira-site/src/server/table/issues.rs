@@ -2,8 +2,8 @@
 
 use super::super::{attachments, comments, issues, worklogs};
 use super::{
-    Endpoint, Field, Kind, PAGE, START_AT, Shape, boolean, choice, expand, get, integer,
-    integers, max_results, post, text, texts,
+    Endpoint, Field, Kind, PAGE, START_AT, Shape, boolean, choice, expand, get, integer, integers,
+    max_results, post, text, texts,
 };
 
 const ISSUE_EXPANDS: &[&str] = &["names", "schema", "changelog"];
@@ -82,12 +82,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     post("/rest/api/3/worklog/list", "getWorklogsForIds", worklogs::list)
         .query(&[expand(&[]).default("")])
         .body(&[integers("ids").required().least(1).most(1000)]),
-    get(
-        "/rest/api/3/issue/{issueIdOrKey}/remotelink",
-        "getRemoteIssueLinks",
-        issues::remote_links,
-    )
-    .query(&[text("globalId")]),
+    get("/rest/api/3/issue/{issueIdOrKey}/remotelink", "getRemoteIssueLinks", issues::remote_links)
+        .query(&[text("globalId")]),
     get("/rest/api/3/issue/{issueIdOrKey}/watchers", "getIssueWatchers", issues::watchers)
         .object(&["self", "isWatching", "watchCount", "watchers"]),
     get("/rest/api/3/issue/{issueIdOrKey}/votes", "getVotes", issues::votes)
@@ -104,13 +100,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         issues::property,
     )
     .object(&["key", "value"]),
-    get("/rest/api/3/issueLink/{linkId}", "getIssueLink", issues::link)
-        .object(&["id", "type", "inwardIssue", "outwardIssue"]),
+    get("/rest/api/3/issueLink/{linkId}", "getIssueLink", issues::link).object(&[
+        "id",
+        "type",
+        "inwardIssue",
+        "outwardIssue",
+    ]),
     get("/rest/api/3/attachment/meta", "getAttachmentMeta", attachments::settings)
         .object(&["enabled", "uploadLimit"]),
-    get("/rest/api/3/attachment/{id}", "getAttachment", attachments::metadata).object(&[
-        "self", "id", "filename", "author", "created", "size", "mimeType", "content",
-    ]),
+    get("/rest/api/3/attachment/{id}", "getAttachment", attachments::metadata)
+        .object(&["self", "id", "filename", "author", "created", "size", "mimeType", "content"]),
     get("/rest/api/3/attachment/content/{id}", "getAttachmentContent", attachments::content)
         .query(&[boolean("redirect").default("true")])
         .shape(Shape::Bytes),

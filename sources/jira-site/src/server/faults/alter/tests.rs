@@ -20,7 +20,12 @@ fn answers_are_altered() {
             json!({"isLast": false, "nextPageToken": "t"}),
         ),
         (Fault::RepeatedRow, json!({}), json!([1, 2]), json!([1, 2, 1])),
-        (Fault::MissingRows(1), json!({}), page(), json!({"issues": [{"id": "2"}], "isLast": true})),
+        (
+            Fault::MissingRows(1),
+            json!({}),
+            page(),
+            json!({"issues": [{"id": "2"}], "isLast": true}),
+        ),
         (
             Fault::RowsWithoutFields(1),
             json!({"failFast": false}),
@@ -34,14 +39,24 @@ fn answers_are_altered() {
             json!({"issues": [], "issueErrors": [
                 {"id": "1", "errorMessage": "The issue could not be retrieved."}]}),
         ),
-        (Fault::NumbersAsStrings, json!({}), json!({"a": [1, {"b": 2}]}), json!({"a": ["1", {"b": "2"}]})),
+        (
+            Fault::NumbersAsStrings,
+            json!({}),
+            json!({"a": [1, {"b": 2}]}),
+            json!({"a": ["1", {"b": "2"}]}),
+        ),
         (
             Fault::NullProperties(names(&["n"])),
             json!({}),
             json!([{"n": {"n": 1}, "m": {"n": 1}}]),
             json!([{"n": null, "m": {"n": null}}]),
         ),
-        (Fault::MissingProperties(names(&["n"])), json!({}), json!({"m": {"n": 1}}), json!({"m": {}})),
+        (
+            Fault::MissingProperties(names(&["n"])),
+            json!({}),
+            json!({"m": {"n": 1}}),
+            json!({"m": {}}),
+        ),
         (Fault::NoInsight, json!({}), json!({"values": [{"insight": 1}]}), json!({"values": [{}]})),
         (Fault::WrongCount { by: -9 }, json!({}), json!({"count": 5}), json!({"count": 0})),
     ] {
@@ -82,11 +97,17 @@ fn files_become_longer_and_shorter() {
         media_type: String::new(),
         range,
         length: 4,
-        read: Arc::new(|range| Bytes::copy_from_slice(&b"abcd"[range.start as usize..range.end as usize])),
+        read: Arc::new(|range| {
+            Bytes::copy_from_slice(&b"abcd"[range.start as usize..range.end as usize])
+        }),
     };
-    for (range, by, expected) in
-        [(0..4, 2, "abcd\0\0"), (0..4, -1, "abc"), (1..3, 2, "bc"), (3..4, -2, ""), (2..4, 1, "cd\0")]
-    {
+    for (range, by, expected) in [
+        (0..4, 2, "abcd\0\0"),
+        (0..4, -1, "abc"),
+        (1..3, 2, "bc"),
+        (3..4, -2, ""),
+        (2..4, 1, "cd\0"),
+    ] {
         let mut file = file(range.clone());
         assert!(lengthen(&mut file, by));
         let bytes = (file.read)(file.range.clone());
