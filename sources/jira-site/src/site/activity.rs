@@ -44,7 +44,11 @@ impl State {
             parent,
             children: Vec::new(),
             summary: text::summary(random, kind == BUG),
-            description: description(random),
+            description: if self.next.issue % 200 == 20 {
+                Document::new(random, Size::Full)
+            } else {
+                description(random)
+            },
             environment: if random.percent(12) {
                 Document::new(random, Size::Line)
             } else {
@@ -379,10 +383,9 @@ impl State {
 }
 
 fn description(random: &mut Random) -> Document {
-    match random.below(200) {
-        0 => Document::new(random, Size::Full),
-        1..30 => Document::None,
-        30..110 => Document::new(random, Size::Short),
+    match random.below(100) {
+        0..15 => Document::None,
+        15..55 => Document::new(random, Size::Short),
         _ => Document::new(random, Size::Long),
     }
 }
