@@ -12,6 +12,7 @@ mod day;
 mod edit;
 mod feeds;
 mod fields;
+mod filling;
 mod generate;
 pub mod jql;
 mod mishap;
