@@ -6,15 +6,15 @@ use crate::document::Document;
 
 /// Where in a value something is wrong, and what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Property names from the top; items of arrays are `[]`.
-    pub place: String,
+    pub(crate) place: String,
     /// What is wrong there.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// Checks a value against a schema of the document; returns all that is wrong.
-pub fn check(document: &Document, schema: &Value, value: &Value) -> Vec<Fault> {
+pub(crate) fn check(document: &Document, schema: &Value, value: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     Checker { document, faults: &mut faults }.value(schema, value, "$");
     faults.sort();
