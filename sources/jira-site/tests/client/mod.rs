@@ -22,7 +22,12 @@ impl Client {
 
     /// Serves a small site with these options.
     pub(crate) fn with(options: ServerOptions) -> Client {
-        let site = Site::generate(&SiteOptions::default());
+        Client::of(&SiteOptions::default(), options)
+    }
+
+    /// Serves the site that these options describe.
+    pub(crate) fn of(site: &SiteOptions, options: ServerOptions) -> Client {
+        let site = Site::generate(site);
         let server = Server::spawn(site, options).expect("a port is free");
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build();
         Client { server, http: http.expect("the client is built") }

@@ -32,6 +32,11 @@ impl Document {
         Document { root: serde_json::from_slice(&text).expect("the document is JSON") }
     }
 
+    /// A document that is at hand.
+    pub(crate) fn of(root: Value) -> Document {
+        Document { root }
+    }
+
     /// The operation of a path and a method.
     pub(crate) fn operation(&self, path: &str, method: &str) -> Option<&Value> {
         self.root["paths"].get(path)?.get(method.to_ascii_lowercase())
