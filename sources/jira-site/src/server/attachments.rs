@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::json;
 
 use super::Refusal;
@@ -14,7 +13,7 @@ use super::call::Call;
 use super::escape::encode;
 use crate::site::AttachmentFile;
 
-/// Where the bytes of attachments are: Atlassian's media store is another host, here it is another path.
+/// Where the bytes of attachments are in the media store.
 pub(super) const MEDIA_PATH: &str = "/media/file/{fileId}/binary";
 
 /// How long an address in the media store can be used.
@@ -37,7 +36,7 @@ pub(super) fn content(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let expires = (call.now + ADDRESS_LIFE).as_millisecond();
     let token = format!("{id}.{expires}.{:x}", signature(call, id, expires));
-    let host = call.base.split("/ex/jira/").next().unwrap_or_default();
+    let host = call.media_url;
     let path = MEDIA_PATH.replace("{fileId}", &file.media_id);
     let name = encode(&file.name);
     let client = call.state.cloud_id();
@@ -96,7 +95,7 @@ fn bytes(call: &Call<'_>, id: u64, file: &AttachmentFile) -> Result<Answer, Refu
     let site = call.site.clone();
     let read = Arc::new(move |part: Range<u64>| {
         // A file that is deleted while it is sent ends there.
-        site.state().attachment_bytes(id, part).unwrap_or_else(Bytes::new)
+        site.state().attachment_bytes(id, part).unwrap_or_default()
     });
     let disposition = format!("attachment; filename*=UTF-8''{}", encode(&file.name));
     let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));

@@ -100,6 +100,9 @@ impl State {
     }
 }
 
+/// System fields that `*navigable` leaves out.
+const NOT_NAVIGABLE: [&str; 4] = ["attachment", "comment", "timetracking", "worklog"];
+
 fn system_field_json(field: &System) -> Value {
     let mut json = json!({
         "id": field.id,
@@ -107,7 +110,7 @@ fn system_field_json(field: &System) -> Value {
         "name": field.name,
         "custom": false,
         "orderable": !field.id.starts_with("aggregate"),
-        "navigable": true,
+        "navigable": !NOT_NAVIGABLE.contains(&field.id),
         "searchable": !field.clauses.is_empty(),
         "clauseNames": field.clauses,
     });
@@ -156,14 +159,15 @@ pub(super) fn issue_type_json(issue_type: &IssueType, base: &str) -> Value {
 }
 
 pub(super) fn status_json(status: &Status, base: &str) -> Value {
-    json!({
+    let mut json = json!({
         "self": format!("{base}/rest/api/3/status/{}", status.id),
         "description": status.description,
         "iconUrl": format!("{base}/images/icons/statuses/generic.png"),
         "name": status.name,
         "id": status.id,
-        "statusCategory": category_json(&STATUS_CATEGORIES[status.category], base),
-    })
+    });
+    json["statusCategory"] = category_json(&STATUS_CATEGORIES[status.category], base);
+    json
 }
 
 pub(super) fn category_json(category: &StatusCategory, base: &str) -> Value {
