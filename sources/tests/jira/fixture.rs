@@ -27,8 +27,9 @@ pub(crate) struct JiraSite {
 }
 
 impl JiraSite {
+    /// A site whose issues show no copies of others: such copies may be stale, so full and incremental scans differ in them.
     pub(crate) fn new() -> Self {
-        Self::with(&SiteOptions::default())
+        Self::with(&SiteOptions { relations: false, ..SiteOptions::default() })
     }
 
     pub(crate) fn with(options: &SiteOptions) -> Self {
