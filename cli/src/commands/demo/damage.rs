@@ -135,6 +135,16 @@ fn most_frequent(changes: &[PathChange]) -> Overwritten {
     }
 }
 
+impl Overwritten {
+    /// True for a change that replaces a value of the field.
+    pub(super) fn is_lost_in(&self, change: &PathChange) -> bool {
+        let is_value = |value: &FieldChange| {
+            value.field == self.field && value.old.as_ref().is_some_and(|old| !old.is_null())
+        };
+        change.values.iter().any(is_value)
+    }
+}
+
 /// What became of an issue in one version of it, in a few words: `status To Do → Done`.
 pub(super) fn headline(change: &PathChange, overwritten: &Overwritten) -> Option<String> {
     let telling = [
@@ -233,6 +243,8 @@ mod tests {
             Some("Status To Do → Done")
         );
         assert_eq!(headline(&changes[1], &damage.overwritten), None);
+        let is_lost = |change: &PathChange| damage.overwritten.is_lost_in(change);
+        assert!(is_lost(&changes[0]) && !is_lost(&changes[2]) && !is_lost(&changes[3]));
     }
 
     #[test]

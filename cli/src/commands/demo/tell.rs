@@ -30,6 +30,9 @@ pub(super) fn lines(story: &Story, stage: &Stage) -> Vec<String> {
     lines
 }
 
+/// Keeps two words on one line.
+const GLUE: &str = "\u{a0}";
+
 /// A text in lines that are not too wide; the first begins with a label, the others with as much space.
 fn paragraph(label: &str, text: &str) -> Vec<String> {
     let indent = label.chars().count();
@@ -46,7 +49,7 @@ fn paragraph(label: &str, text: &str) -> Vec<String> {
                 line.push(' ');
                 width += 1;
             }
-            line.push_str(word);
+            line.push_str(&word.replace(GLUE, " "));
             width += length;
         }
     }
@@ -66,11 +69,11 @@ fn opening(story: &Story) -> String {
 }
 
 fn table(story: &Story) -> Vec<String> {
-    let titles = ["evening", "on the site", "requests", "read", "stored", "objects", "time"];
+    let titles = ["evening", "issues on the site", "requests", "read", "stored", "objects", "time"];
     let mut table = Table::new(titles).right(&[2, 3, 4, 5, 6]);
     for (place, day) in story.days.iter().enumerate() {
         let what = match place {
-            0 => "the first backup reads everything".to_owned(),
+            0 => "the first backup reads all of them".to_owned(),
             place if place + 1 == story.days.len() => {
                 "a day like the others, and a mishap".to_owned()
             }
@@ -89,15 +92,15 @@ fn table(story: &Story) -> Vec<String> {
     table.lines()
 }
 
-/// `57 issues edited, 12 new, 1 deleted, 6 files`
+/// `57 edited, 12 new, 1 deleted; 6 new files`
 fn day_of_work(day: &Day) -> String {
     let happened = day.happened;
     format!(
-        "{} edited, {} new, {} deleted, {}",
-        text::plural(happened.changed, "issue", "issues"),
+        "{} edited, {} new, {} deleted; {}",
+        text::count(happened.changed),
         text::count(happened.new),
         text::count(happened.gone),
-        text::plural(day.new_attachments, "file", "files"),
+        text::plural(day.new_attachments, "new file", "new files"),
     )
 }
 
@@ -108,10 +111,10 @@ fn damage(story: &Story) -> [Paragraph; 4] {
     let (damage, overwritten) = (&story.damage, &story.damage.overwritten);
     let named: Vec<_> = damage.gone.iter().take(GONE_NAMED).map(String::as_str).collect();
     let further = damage.gone.len().saturating_sub(GONE_NAMED);
-    let examples = overwritten
-        .examples
-        .iter()
-        .map(|it| format!("{} {} → {}", it.issue, shown(it.old.as_ref()), shown(it.new.as_ref())));
+    let examples = overwritten.examples.iter().map(|it| {
+        let (old, new) = (shown(it.old.as_ref()), shown(it.new.as_ref()));
+        format!("{} {old} → {new}", it.issue).replace(' ', GLUE)
+    });
     let versions = story.history.versions.iter();
     let versions = versions.map(|it| format!("{} {}", weekday(&it.evening), it.what));
     [
@@ -135,47 +138,40 @@ fn damage(story: &Story) -> [Paragraph; 4] {
         (
             "",
             format!(
-                "{} of {} have another {} (`{}`): {}",
+                "{} of {} have another {}: {}",
                 text::plural(overwritten.issues.len() as u64, "issue", "issues"),
                 overwritten.project,
                 overwritten.name,
-                overwritten.field,
                 examples.collect::<Vec<_>>().join(", "),
             ),
         ),
         (
             "History",
-            format!(
-                "`esker log /{}`: {}",
-                story.history.issue,
-                versions.collect::<Vec<_>>().join("; ")
-            ),
+            format!("{}: {}", story.history.issue, versions.collect::<Vec<_>>().join("; ")),
         ),
     ]
 }
 
 fn repair(story: &Story) -> [Paragraph; 3] {
     let (restore, compared) = (&story.restore, &story.restore.compared);
-    let (equal, whole) = (
-        if compared.differences.is_empty() { "equal to what the site had" } else { "NOT EQUAL" },
-        if story.check.findings == 0 { "no damage" } else { "DAMAGED" },
-    );
+    let equal = if compared.differences.is_empty() { "what" } else { "NOT what" };
+    let whole = if story.check.findings == 0 { "no damage" } else { "DAMAGED" };
     let site_bytes = story.days.first().map_or(0, |day| day.bytes_read);
     let usual_days = story.days.get(1..story.days.len().saturating_sub(1)).unwrap_or_default();
-    let mean = |of: fn(&Day) -> u64| {
-        usual_days.iter().map(of).sum::<u64>() / (usual_days.len() as u64).max(1)
-    };
+    let added: u64 = usual_days.iter().map(|day| day.bytes_added).sum();
+    let usual_day = added / (usual_days.len() as u64).max(1);
     [
         (
             "Restore",
             format!(
-                "the {} issues from the evening before: {}, {} in {}; compared: {} comments, {} history \
-                 entries, {} attachments (byte for byte) {equal}",
+                "the {} issues of the evening before: {}, {} in {}. Their fields, {} comments, {} worklogs, {} \
+                 changes and {} attachments (byte for byte) are {equal} the site had",
                 compared.issues,
                 text::plural(restore.files, "file", "files"),
                 text::bytes(restore.bytes),
                 seconds(restore.seconds),
                 compared.comments,
+                compared.worklogs,
                 compared.history_entries,
                 compared.attachments,
             ),
@@ -190,12 +186,11 @@ fn repair(story: &Story) -> [Paragraph; 3] {
         (
             "Kept",
             format!(
-                "{} full snapshots of {} each, encrypted, in {}; a usual day adds {} by {} requests",
+                "{} full snapshots of {} each, encrypted, in {}; a usual day adds {}",
                 story.days.len(),
                 text::bytes(site_bytes),
                 text::bytes(story.repository_bytes),
-                text::bytes(mean(|day| day.bytes_added)),
-                text::count(mean(|day| day.requests)),
+                text::bytes(usual_day),
             ),
         ),
     ]

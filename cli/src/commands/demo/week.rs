@@ -24,6 +24,8 @@ use crate::error::CommandError;
 const GOOD_DAYS: u64 = 3;
 /// Of so many issues that were overwritten the history is looked at, to find one that tells something.
 const HISTORIES: usize = 20;
+/// So many versions tell enough: the first one, a usual change, and the mishap.
+const VERSIONS: usize = 3;
 
 /// The demonstration as it goes on.
 pub(super) struct Week<'a> {
@@ -189,25 +191,30 @@ impl<'a> Week<'a> {
         let snapshots: Vec<_> = snapshots.iter().collect();
         let overwritten = &damage.overwritten.issues;
         let known = overwritten.iter().filter(|issue| self.worked_on.contains(*issue));
-        let mut best = IssueHistory::default();
+        let mut best = (0, false);
+        let mut told = IssueHistory::default();
         for issue in known.chain(overwritten.first()).take(HISTORIES) {
             let mut versions = Vec::new();
+            let mut lost_value = false;
             for version in self.backups.versions(&snapshots, issue)? {
                 let what = match version.change.change {
-                    ChangeKind::Added => Some("first stored".to_owned()),
+                    ChangeKind::Added => Some("stored".to_owned()),
                     _ => headline(&version.change, &damage.overwritten),
                 };
+                lost_value |= damage.overwritten.is_lost_in(&version.change);
                 let evening = evenings.get(version.snapshot.id.to_hex().as_str());
                 versions.extend(what.map(|what| ToldVersion {
                     evening: evening.copied().unwrap_or_default().to_owned(),
                     what,
                 }));
             }
-            if versions.len() > best.versions.len() {
-                best = IssueHistory { issue: issue.clone(), versions };
+            let telling = (versions.len().min(VERSIONS), lost_value);
+            if telling > best {
+                best = telling;
+                told = IssueHistory { issue: issue.clone(), versions };
             }
         }
-        Ok(best)
+        Ok(told)
     }
 
     fn restore(
