@@ -96,7 +96,12 @@ fn cloud_id_of_gateway(options: &JiraOptions) -> Option<String> {
 /// The cloud id; of a site that has none, its own base address.
 async fn identity(client: &Client, options: &JiraOptions) -> Result<String, RequestError> {
     let text = |value: Option<Value>, name: &str| Some(value?.get(name)?.as_str()?.to_owned());
-    if let Some(id) = text(client.get_optional(TENANT, &[], &[]).await?, "cloudId") {
+    let tenant = match client.get_optional(TENANT, &[], &[]).await {
+        // Not in the API's document: a page for people says that there is no such thing.
+        Err(RequestError::NotJson { status: 404, .. }) => None,
+        answer => answer?,
+    };
+    if let Some(id) = text(tenant, "cloudId") {
         return Ok(id);
     }
     let server = client.get_optional(SERVER, &[], &[]).await?;
