@@ -71,8 +71,12 @@ impl JiraSite {
     }
 
     pub(crate) fn with(options: &SiteOptions) -> Self {
+        Self::served(options, ServerOptions::default())
+    }
+
+    pub(crate) fn served(options: &SiteOptions, server: ServerOptions) -> Self {
         let site = Site::generate(options);
-        let server = Server::spawn(site.clone(), ServerOptions::default());
+        let server = Server::spawn(site.clone(), server);
         let server = server.expect("the site is served");
         Self { site, server, broken: std::sync::Mutex::default() }
     }
