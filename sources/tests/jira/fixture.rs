@@ -91,6 +91,7 @@ impl JiraSite {
     }
 
     pub(crate) fn open(&self, options: JiraOptions) -> JiraSource {
+        assert_eq!(options.site, self.server.url(), "the options are another site's");
         let opened = runtime().block_on(JiraSource::open(options, Cancel::default()));
         opened.expect("the site opens")
     }
