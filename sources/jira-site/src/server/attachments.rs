@@ -14,7 +14,7 @@ use super::call::Call;
 use super::escape::encode;
 use crate::site::AttachmentFile;
 
-/// Where the bytes of attachments are: Atlassian's media store is another host, here it is another path.
+/// Where the bytes of attachments are in the media store.
 pub(super) const MEDIA_PATH: &str = "/media/file/{fileId}/binary";
 
 /// How long an address in the media store can be used.
@@ -37,7 +37,7 @@ pub(super) fn content(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let expires = (call.now + ADDRESS_LIFE).as_millisecond();
     let token = format!("{id}.{expires}.{:x}", signature(call, id, expires));
-    let host = call.base.split("/ex/jira/").next().unwrap_or_default();
+    let host = call.media_url;
     let path = MEDIA_PATH.replace("{fileId}", &file.media_id);
     let name = encode(&file.name);
     let client = call.state.cloud_id();

@@ -21,6 +21,8 @@ pub(super) struct Call<'a> {
     pub(super) now: Timestamp,
     /// What URLs of the answer begin with, without a slash at the end.
     pub(super) base: &'a str,
+    /// The address of the media store.
+    pub(super) media_url: &'a str,
 }
 
 impl Call<'_> {

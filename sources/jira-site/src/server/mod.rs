@@ -41,7 +41,7 @@ pub use self::answer::{Answer, Content, File, ReadPart, Refusal};
 pub use self::faults::{Fault, FaultId, Faults, RetryAfter, UnknownEndpoint, When};
 pub use self::limits::{Hourly, Limits, Spelling};
 use self::service::Service;
-pub use self::table::{Endpoint, Field, Kind, Paging, Shape, Verb, by_name, endpoints};
+pub use self::table::{Endpoint, Field, Host, Kind, Paging, Shape, Verb, by_name, endpoints};
 pub use self::violation::{Violation, ViolationKind};
 use crate::site::Site;
 
@@ -101,16 +101,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `site` on 127.0.0.1.
+    /// Serves `site` on 127.0.0.1, and its media store on another port there.
     ///
     /// # Errors
     /// Where the port is taken.
     pub fn spawn(site: Site, options: ServerOptions) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-        listener.set_nonblocking(true)?;
+        let media = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let service = Arc::new(Service {
             site,
             url: format!("http://{}", listener.local_addr()?),
+            media_url: format!("http://{}", media.local_addr()?),
             latency: options.latency,
             credentials: options.credentials,
             gateway: options.gateway,
@@ -123,16 +124,20 @@ impl Server {
             .thread_name("jira-site")
             .enable_all()
             .build()?;
-        let routes = Router::new().fallback(service::serve).with_state(Arc::clone(&service));
-        let listener = {
+        let routes = [
+            (listener, Router::new().fallback(service::serve_site)),
+            (media, Router::new().fallback(service::serve_media)),
+        ];
+        for (listener, routes) in routes {
+            let routes = routes.with_state(Arc::clone(&service));
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
-        };
-        let listener = listener.tap_io(|stream| {
-            // Answers are small: waiting for more of them to fill a packet costs 40 ms each.
-            let _ = stream.set_nodelay(true);
-        });
-        runtime.spawn(async move { axum::serve(listener, routes).await });
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
+                // Answers are small: waiting for more of them to fill a packet costs 40 ms each.
+                let _ = stream.set_nodelay(true);
+            });
+            runtime.spawn(async move { axum::serve(listener, routes).await });
+        }
         Ok(Server { service, runtime: Some(runtime) })
     }
 

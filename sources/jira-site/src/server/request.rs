@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 
 use super::escape::{decode_form, decode_path};
+use super::table::Host;
 
 /// Which version of the API a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Version {
 /// A request as it came, taken apart.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Where it was sent to.
+    pub host: Host,
     /// The method.
     pub method: String,
     /// The path as it was sent.
@@ -38,7 +41,7 @@ pub struct Request {
 
 impl Request {
     /// Takes a request apart.
-    pub fn new(parts: &Parts, body: Bytes) -> Request {
+    pub fn new(host: Host, parts: &Parts, body: Bytes) -> Request {
         let path = parts.uri.path();
         let mut segments: Vec<String> = path.split('/').skip(1).map(decode_path).collect();
         let cloud_id = match &*segments {
@@ -59,6 +62,7 @@ impl Request {
         }
         let query = parts.uri.query().unwrap_or_default();
         Request {
+            host,
             method: parts.method.as_str().to_owned(),
             path: path.to_owned(),
             segments,
@@ -87,7 +91,7 @@ mod tests {
 
     fn request(uri: &str) -> Request {
         let (parts, ()) = axum::http::Request::get(uri).body(()).unwrap().into_parts();
-        Request::new(&parts, Bytes::new())
+        Request::new(Host::Site, &parts, Bytes::new())
     }
 
     #[test]

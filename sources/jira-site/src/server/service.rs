@@ -16,7 +16,7 @@ use super::call::Call;
 use super::faults::{self, Fault, Faults};
 use super::limits::Meter;
 use super::request::{Request, Version};
-use super::table::{self, Endpoint, Found};
+use super::table::{self, Endpoint, Found, Host};
 use super::validate;
 use super::violation::{Complaints, Violation, ViolationKind as Wrong};
 use super::wire::{self, Delivery};
@@ -30,6 +30,8 @@ const BODY_LIMIT: usize = /* 10 MiB */ 10 * 1024 * 1024;
 pub(super) struct Service {
     pub(super) site: Site,
     pub(super) url: String,
+    /// The address of the media store.
+    pub(super) media_url: String,
     pub(super) latency: Duration,
     pub(super) credentials: Credentials,
     pub(super) gateway: bool,
@@ -45,14 +47,26 @@ pub(super) struct Log {
     pub(super) violations: Vec<Violation>,
 }
 
-/// Answers a request of any method and path.
-pub(super) async fn serve(
+/// Answers a request to the site, of any method and path.
+pub(super) async fn serve_site(
     Shared(service): Shared<Arc<Service>>,
     request: http::Request<Body>,
 ) -> Response<Body> {
+    serve(&service, Host::Site, request).await
+}
+
+/// Answers a request to the media store.
+pub(super) async fn serve_media(
+    Shared(service): Shared<Arc<Service>>,
+    request: http::Request<Body>,
+) -> Response<Body> {
+    serve(&service, Host::Media, request).await
+}
+
+async fn serve(service: &Service, host: Host, request: http::Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (answer, delivery) = match body::to_bytes(body, BODY_LIMIT).await {
-        Ok(body) => service.answer(Request::new(&parts, body)),
+        Ok(body) => service.answer(Request::new(host, &parts, body)),
         Err(_) => (Refusal::new(413, "Request Entity Too Large").into(), Delivery::Whole),
     };
     if !service.latency.is_zero() {
@@ -89,7 +103,7 @@ impl Service {
             complaints.add(Wrong::UnknownEndpoint, "no site has this cloud id here");
             return Err(gateway_error(404, "Not Found"));
         }
-        match table::find(&request.method, &request.segments) {
+        match table::find(request.host, &request.method, &request.segments) {
             Found::Endpoint(endpoint, path) => Ok((endpoint, path)),
             Found::OtherMethod => {
                 complaints.add(Wrong::WrongMethod, "this endpoint has other methods");
@@ -145,7 +159,7 @@ impl Service {
         complaints: &mut Complaints<'_>,
     ) -> Result<(), Answer> {
         match request.header("authorization") {
-            Some(_) if endpoint.path == super::attachments::MEDIA_PATH => {
+            Some(_) if endpoint.host == Host::Media => {
                 let message = "the credentials of the site were sent to the media store";
                 complaints.add(Wrong::LeakedCredentials, message);
                 Err(Answer::text(400, "text/plain", "Only one auth mechanism allowed"))
@@ -219,6 +233,7 @@ impl Service {
             state: &state,
             now,
             base: &base,
+            media_url: &self.media_url,
         };
         let mut answer = (endpoint.handler)(&call).unwrap_or_else(Answer::from);
         if let (Version::V2, Content::Json(value)) = (request.version, &mut answer.content) {

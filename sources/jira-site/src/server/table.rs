@@ -176,9 +176,20 @@ pub enum Shape {
 
 const PAGE: Shape = Shape::Object(&["self", "maxResults", "startAt", "total", "isLast", "values"]);
 
+/// Which address an endpoint is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The site.
+    Site,
+    /// The media store, which is another host and must not see the credentials of the site.
+    Media,
+}
+
 /// One endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
+    /// Where it is.
+    pub host: Host,
     /// Its method.
     pub verb: Verb,
     /// Its path, with the names of parameters in braces.
@@ -204,6 +215,7 @@ pub struct Endpoint {
 impl Endpoint {
     const fn new(verb: Verb, path: &'static str, operation: &'static str, run: Handler) -> Self {
         Endpoint {
+            host: Host::Site,
             verb,
             path,
             operation,
@@ -259,6 +271,11 @@ impl Endpoint {
     const fn open(mut self) -> Self {
         self.open = true;
         self
+    }
+
+    const fn media(mut self) -> Self {
+        self.host = Host::Media;
+        self.open()
     }
 
     /// The name that counters and faults use: `GET /rest/api/3/issue/{issueIdOrKey}`.
@@ -318,10 +335,10 @@ pub(super) enum Found {
 /// Finds the endpoint of a path in its decoded segments, which begin behind the first slash.
 ///
 /// `project/search` is also a `project/{projectIdOrKey}`: the fewest parameters win.
-pub(super) fn find(method: &str, segments: &[String]) -> Found {
+pub(super) fn find(host: Host, method: &str, segments: &[String]) -> Found {
     let mut best: Option<(&'static Endpoint, Vec<(&'static str, String)>)> = None;
     let mut other_method = false;
-    for endpoint in endpoints() {
+    for endpoint in endpoints().filter(|endpoint| endpoint.host == host) {
         let Some(parameters) = endpoint.matches(segments) else { continue };
         if endpoint.verb.name() != method {
             other_method = true;
@@ -342,7 +359,7 @@ mod tests {
 
     fn found(method: &str, path: &str) -> String {
         let segments: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
-        match find(method, &segments) {
+        match find(Host::Site, method, &segments) {
             Found::Endpoint(endpoint, parameters) => {
                 let values: Vec<&str> = parameters.iter().map(|(_, value)| &**value).collect();
                 format!("{} {}", endpoint.path, values.join(" ")).trim_end().to_owned()

@@ -73,6 +73,22 @@ async fn changelogs_are_the_same_by_issue_and_in_bulk() {
     client.assert_no_violations();
 }
 
+/// Pages to the end of an issue's comments: no page has more than a hundred.
+async fn all_comments(client: &Client, path: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    loop {
+        let page = client.ok(&format!("{path}&maxResults=500&startAt={}", found.len())).await;
+        assert_eq!(page["maxResults"], 100);
+        let rows = rows(&page["comments"]);
+        assert!(rows.len() <= 100);
+        found.extend(rows.iter().cloned());
+        if rows.is_empty() || page["total"] == found.len() {
+            assert_eq!(page["total"], found.len());
+            return found;
+        }
+    }
+}
+
 #[tokio::test]
 async fn comments_and_worklogs_are_all_there() {
     let client = Client::new();
@@ -80,13 +96,11 @@ async fn comments_and_worklogs_are_all_there() {
     let (mut comments, mut worklogs) = (0, 0);
     for id in client.issue_ids().await {
         let path = format!("/rest/api/3/issue/{id}/comment");
-        let page = client.ok(&path).await;
-        assert_eq!(page["total"], rows(&page["comments"]).len());
-        comments += rows(&page["comments"]).len();
-        let reversed = client.ok(&format!("{path}?orderBy=-created")).await;
-        let mut reversed = rows(&reversed["comments"]).to_vec();
-        reversed.reverse();
-        assert_eq!(reversed, rows(&page["comments"]));
+        let forwards = all_comments(&client, &format!("{path}?orderBy=created")).await;
+        let mut backwards = all_comments(&client, &format!("{path}?orderBy=-created")).await;
+        backwards.reverse();
+        assert_eq!(backwards, forwards);
+        comments += forwards.len();
         let page = client.ok(&format!("/rest/api/3/issue/{id}/worklog")).await;
         worklogs += rows(&page["worklogs"]).len();
     }

@@ -113,9 +113,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/attachment/content/{id}", "getAttachmentContent", attachments::content)
         .query(&[boolean("redirect").default("true")])
         .shape(Shape::Bytes),
-    // The media store: another host of Atlassian's, another path of ours. Its address comes from a redirect only.
     get(attachments::MEDIA_PATH, "", attachments::media)
         .query(&[text("token").required(), text("client"), boolean("dl"), text("name")])
         .shape(Shape::Bytes)
-        .open(),
+        .media(),
 ];

@@ -12,8 +12,9 @@ fn check(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> (Vec<
         builder = builder.header(*name, *value);
     }
     let (parts, ()) = builder.body(()).unwrap().into_parts();
-    let request = Request::new(&parts, Bytes::copy_from_slice(body.as_bytes()));
-    let Found::Endpoint(endpoint, _) = table::find(method, &request.segments) else {
+    let request = Request::new(table::Host::Site, &parts, Bytes::copy_from_slice(body.as_bytes()));
+    let Found::Endpoint(endpoint, _) = table::find(table::Host::Site, method, &request.segments)
+    else {
         panic!("{uri} is nowhere");
     };
     let mut found: Vec<Violation> = Vec::new();

@@ -100,6 +100,9 @@ impl State {
     }
 }
 
+/// System fields that `*navigable` leaves out.
+const NOT_NAVIGABLE: [&str; 4] = ["attachment", "comment", "timetracking", "worklog"];
+
 fn system_field_json(field: &System) -> Value {
     let mut json = json!({
         "id": field.id,
@@ -107,7 +110,7 @@ fn system_field_json(field: &System) -> Value {
         "name": field.name,
         "custom": false,
         "orderable": !field.id.starts_with("aggregate"),
-        "navigable": true,
+        "navigable": !NOT_NAVIGABLE.contains(&field.id),
         "searchable": !field.clauses.is_empty(),
         "clauseNames": field.clauses,
     });
