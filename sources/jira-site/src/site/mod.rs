@@ -17,6 +17,7 @@ pub mod jql;
 mod mishap;
 mod model;
 mod options;
+mod overwrite;
 mod random;
 mod remove;
 mod render;
