@@ -25,11 +25,10 @@ impl State {
     /// Creates an issue in a project, perhaps below another one.
     pub(crate) fn create(&mut self, project: Id, random: &mut Random, at: Timestamp) -> Id {
         let creator = self.somebody(random);
-        let mut issue_type =
-            [EPIC, STORY, STORY, TASK, TASK, TASK, BUG, BUG, SUBTASK][random.below(9)];
-        let parent = self.possible_parent(project, issue_type, random);
-        if issue_type == SUBTASK && parent.is_none() {
-            issue_type = TASK;
+        let mut kind = [EPIC, STORY, STORY, TASK, TASK, TASK, BUG, BUG, SUBTASK][random.below(9)];
+        let parent = self.possible_parent(project, kind, random);
+        if kind == SUBTASK && parent.is_none() {
+            kind = TASK;
         }
         let mut labels: Vec<String> = (0..random.skewed(4)).map(|_| text::label(random)).collect();
         labels.sort_unstable();
@@ -41,10 +40,10 @@ impl State {
             project,
             number: 0,
             old_keys: Vec::new(),
-            issue_type,
+            kind,
             parent,
             children: Vec::new(),
-            summary: text::summary(random, issue_type == BUG),
+            summary: text::summary(random, kind == BUG),
             description: description(random),
             environment: if random.percent(12) {
                 Document::new(random, Size::Line)
@@ -55,10 +54,10 @@ impl State {
             status_since: at,
             resolution: None,
             resolved: None,
-            priority: random.percent(97).then(|| (random.below(5) + random.below(5)) / 2),
+            priority: random.percent(97).then(|| usize::midpoint(random.below(5), random.below(5))),
             labels,
             components,
-            affected_versions: versions.iter().copied().filter(|_| issue_type == BUG).collect(),
+            affected_versions: versions.iter().copied().filter(|_| kind == BUG).collect(),
             fix_versions: if random.percent(30) { versions } else { Vec::new() },
             assignee: random.percent(60).then(|| self.somebody(random)),
             reporter: random.percent(98).then_some(creator),
@@ -70,7 +69,7 @@ impl State {
             remaining_estimate: estimate,
             created: at,
             updated: at,
-            custom: self.custom_values(project, issue_type, random, at),
+            custom: self.custom_values(project, kind, random, at),
             links: Vec::new(),
             attachments: Vec::new(),
             comments: Vec::new(),
@@ -213,7 +212,7 @@ impl State {
             updated: by.at,
             started: earlier(by.at, Duration::from_secs(random.below(200_000) as u64)),
             seconds: random.between(1, 32) as u64 * 900,
-            visibility: random.percent(5).then(|| Visibility::Group(0)),
+            visibility: random.percent(5).then_some(Visibility::Group(0)),
         };
         self.add_worklog(issue, by, worklog);
     }
@@ -240,12 +239,12 @@ impl State {
     }
 
     fn fill_field(&mut self, issue: Id, random: &mut Random, by: By) {
-        let Some((project, issue_type)) =
-            self.issues.get(&issue).map(|issue| (issue.project, issue.issue_type))
+        let Some((project, kind)) =
+            self.issues.get(&issue).map(|issue| (issue.project, issue.kind))
         else {
             return;
         };
-        let values = self.custom_values(project, issue_type, random, by.at);
+        let values = self.custom_values(project, kind, random, by.at);
         let editable = |number: u32| number != fields::RANK && number != fields::TIME_TO_RESOLUTION;
         let values: Vec<_> = values.into_iter().filter(|&(number, _)| editable(number)).collect();
         let place = random.below(values.len());
@@ -284,15 +283,15 @@ impl State {
     }
 
     /// A recent issue of the project that one of this type may be put below.
-    fn possible_parent(&self, project: Id, issue_type: usize, random: &mut Random) -> Option<Id> {
-        let wanted = match issue_type {
+    fn possible_parent(&self, project: Id, kind: usize, random: &mut Random) -> Option<Id> {
+        let wanted = match kind {
             SUBTASK => 0,
             EPIC => return None,
             _ if random.percent(60) => return None,
             _ => 1,
         };
         let fits = |issue: &&Issue| {
-            issue.project == project && catalogue::ISSUE_TYPES[issue.issue_type].level == wanted
+            issue.project == project && catalogue::ISSUE_TYPES[issue.kind].level == wanted
         };
         self.issues.values().rev().take(400).filter(fits).nth(random.skewed(12)).map(|it| it.id)
     }
@@ -311,7 +310,7 @@ impl State {
     fn custom_values(
         &self,
         project: Id,
-        issue_type: usize,
+        kind: usize,
         random: &mut Random,
         at: Timestamp,
     ) -> BTreeMap<u32, FieldValue> {
@@ -344,7 +343,7 @@ impl State {
             Sprints(sprints.iter().skip(first).take(count).map(|sprint| sprint.id).collect())
         });
         maybe(4, fields::FLAGGED, &mut |_| Choices(vec![0]));
-        maybe(if issue_type == BUG { 80 } else { 5 }, fields::SEVERITY, &mut |random| {
+        maybe(if kind == BUG { 80 } else { 5 }, fields::SEVERITY, &mut |random| {
             Choice(random.below(4))
         });
         maybe(20, fields::PLATFORMS, &mut |random| {
@@ -357,7 +356,7 @@ impl State {
         maybe(10, fields::APPROVERS, &mut |random| Users(self.some_people(random, 4)));
         maybe(8, fields::PROMISED, &mut |random| Time(after(random, 60)));
         maybe(12, fields::VALUE, &mut |random| Number(random.below(100_000) as f64 / 4.0));
-        maybe(if issue_type == BUG { 25 } else { 0 }, fields::ROOT_CAUSE, &mut |random| {
+        maybe(if kind == BUG { 25 } else { 0 }, fields::ROOT_CAUSE, &mut |random| {
             FieldValue::Document(Document::new(random, Size::Short))
         });
         maybe(10, fields::REFERENCE, &mut |random| {
@@ -366,10 +365,10 @@ impl State {
         maybe(15, fields::CUSTOMER, &mut |random| {
             Text(format!("Kunde № {} – Łódź", random.below(400)))
         });
-        maybe(if issue_type == BUG { 60 } else { 0 }, fields::TIME_TO_RESOLUTION, &mut |_| {
+        maybe(if kind == BUG { 60 } else { 0 }, fields::TIME_TO_RESOLUTION, &mut |_| {
             ServiceLevel { goal: 4 * 24 * 60 * 60, start: at, stop: None }
         });
-        maybe(if issue_type == BUG { 50 } else { 0 }, fields::TIME_TO_RESPONSE, &mut |random| {
+        maybe(if kind == BUG { 50 } else { 0 }, fields::TIME_TO_RESPONSE, &mut |random| {
             let stop = later(at, Duration::from_secs(random.below(20_000) as u64));
             ServiceLevel { goal: 4 * 60 * 60, start: at, stop: Some(stop) }
         });

@@ -98,7 +98,8 @@ impl State {
 
     /// What will happen, in order of time: mostly to issues that are new already.
     fn plan(&self, day: &Day, begin: Timestamp, random: &mut Random) -> Vec<(Timestamp, Event)> {
-        let mut issues: Vec<Id> = self.issues.values().filter(open).map(|issue| issue.id).collect();
+        let mut issues: Vec<Id> =
+            self.issues.values().filter(|issue| open(issue)).map(|issue| issue.id).collect();
         let mut take = |random: &mut Random| {
             let place = issues.len().checked_sub(1 + random.skewed(issues.len()))?;
             Some(issues.remove(place))
@@ -136,6 +137,6 @@ impl State {
 }
 
 /// Nobody works on what is archived or withheld.
-fn open(issue: &&Issue) -> bool {
+fn open(issue: &Issue) -> bool {
     issue.archived.is_none() && !issue.hidden
 }

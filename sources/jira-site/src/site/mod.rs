@@ -82,6 +82,8 @@ impl Site {
     }
 
     /// Locks the state, to read it or to render from it.
+    ///
+    /// Everything else that is asked of the site waits until the guard is dropped, also on the same thread.
     pub fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it held the lock has not left half a change: edits do not panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,6 +3,7 @@ use jiff::tz::TimeZone;
 
 use super::{Jql, date};
 use crate::site::catalogue::BUG;
+use crate::site::model::Issue;
 use crate::site::{Site, SiteOptions, State};
 
 fn site() -> Site {
@@ -14,6 +15,8 @@ fn search(state: &State, jql: &str) -> Result<Vec<u64>, String> {
     state.search(&jql, state.options.start).map_err(|error| error.message)
 }
 
+type Wanted<'a> = Box<dyn Fn(&Issue) -> bool + 'a>;
+
 #[test]
 fn finds_what_the_comparison_names() {
     let site = site();
@@ -24,7 +27,7 @@ fn finds_what_the_comparison_names() {
     let project = &state.projects[&one.project];
     let labelled = all.iter().find_map(|issue| issue.labels.first()).expect("a label").clone();
     let word = one.summary.split(' ').nth(1).expect("two words").to_owned();
-    let expected: Vec<(String, Box<dyn Fn(&super::super::model::Issue) -> bool>)> = vec![
+    let expected: Vec<(String, Wanted)> = vec![
         (format!("project = {}", project.key), Box::new(|it| it.project == one.project)),
         (format!("project = \"{}\"", project.name), Box::new(|it| it.project == one.project)),
         (
@@ -42,11 +45,8 @@ fn finds_what_the_comparison_names() {
         ),
         ("status = \"In Progress\"".to_owned(), Box::new(|it| it.status == 1)),
         ("statusCategory = done".to_owned(), Box::new(|it| it.status >= 4)),
-        ("issuetype = Bug".to_owned(), Box::new(|it| it.issue_type == BUG)),
-        (
-            "type not in (bug, \"Epic\")".to_owned(),
-            Box::new(|it| ![0, BUG].contains(&it.issue_type)),
-        ),
+        ("issuetype = Bug".to_owned(), Box::new(|it| it.kind == BUG)),
+        ("type not in (bug, \"Epic\")".to_owned(), Box::new(|it| ![0, BUG].contains(&it.kind))),
         ("assignee is EMPTY".to_owned(), Box::new(|it| it.assignee.is_none())),
         ("assignee IS NOT null".to_owned(), Box::new(|it| it.assignee.is_some())),
         ("assignee = currentUser()".to_owned(), Box::new(|it| it.assignee == Some(0))),
@@ -64,14 +64,12 @@ fn finds_what_the_comparison_names() {
         (format!("summary ~ '{word}'"), Box::new(move |it| it.summary.contains(&word))),
         (
             format!("NOT (project = {} OR issuetype = Bug) and created > 2000-01-01", project.key),
-            Box::new(|it| it.project != one.project && it.issue_type != BUG),
+            Box::new(|it| it.project != one.project && it.kind != BUG),
         ),
         // AND binds closer than OR.
         (
             format!("issuetype = Bug OR project = {} AND assignee is empty", project.key),
-            Box::new(|it| {
-                it.issue_type == BUG || it.project == one.project && it.assignee.is_none()
-            }),
+            Box::new(|it| it.kind == BUG || it.project == one.project && it.assignee.is_none()),
         ),
         ("updated <= now()".to_owned(), Box::new(|_| true)),
         ("updated > now()".to_owned(), Box::new(|_| false)),

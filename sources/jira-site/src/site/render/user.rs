@@ -54,11 +54,11 @@ impl State {
         let mut json = json!({
             "self": format!("{base}/rest/api/3/user?accountId={}", percent_encode(&user.account_id)),
             "accountId": user.account_id,
-            "avatarUrls": self.user_avatars(user),
             "active": user.active,
             "timeZone": if place == CALLER { &self.options.time_zone } else { user.time_zone },
             "accountType": user.account_type,
         });
+        json["avatarUrls"] = self.user_avatars(user);
         if user.deleted {
             json["accountType"] = json!("unknown");
             return json;
@@ -88,7 +88,15 @@ fn group_json(name: &str, id: &str, base: &str) -> Value {
 
 pub(super) fn percent_encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+            encoded.extend(['%', char::from(high), char::from(low)]);
+        }
+    }
+    encoded
 }
