@@ -35,6 +35,8 @@ pub struct JiraOptions {
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 /// A month.
 const ROTATION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A hundred issues with everything are a few megabytes; as parsed values they take several times as much.
+const MAX_BODY: u64 = /* 96 MiB */ 96 * 1024 * 1024;
 /// As many as a browser opens, times two.
 const CONNECTIONS: usize = 12;
 
@@ -78,6 +80,7 @@ impl JiraOptions {
         options.connections = self.connections;
         options.insecure_http = self.insecure_http;
         options.retry = self.retry.clone();
+        options.max_body = MAX_BODY;
         Ok(options)
     }
 }

@@ -6,8 +6,8 @@ use super::model::{Document, Size, User};
 use super::random::Random;
 use super::{state, text};
 
-/// What Jira allows in a rich text, in characters of text.
-const FULL_CHARACTERS: usize = 32_000;
+/// Jira allows 32,767 characters of text; the last block may go somewhat beyond this.
+const FULL_CHARACTERS: usize = 31_000;
 
 impl Document {
     /// Writes the document; the users are those that it may mention.

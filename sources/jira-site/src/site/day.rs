@@ -58,7 +58,7 @@ enum Event {
 
 impl State {
     pub(crate) fn live_through(&mut self, day: &Day) -> DayReport {
-        let begin = self.clock.next(HOUR);
+        let begin = self.clock.next(HOUR / 6);
         let mut random = Random::of(self.options.seed ^ day.seed, 5);
         let events = self.plan(day, begin, &mut random);
         let before = (

@@ -12,6 +12,7 @@ mod day;
 mod edit;
 mod feeds;
 mod fields;
+mod filling;
 mod generate;
 pub mod jql;
 mod mishap;
@@ -61,7 +62,7 @@ impl Site {
         self.state().advance(by);
     }
 
-    /// Lets a day of ordinary work happen, from the next full hour on, and puts the clock at its end.
+    /// Lets a day of ordinary work happen, from the next full ten minutes on, and puts the clock at its end.
     pub fn day(&self, day: &Day) -> DayReport {
         self.state().live_through(day)
     }

@@ -43,15 +43,18 @@ fn a_day(seed: u64) -> Day {
 
 #[test]
 fn equal_options_give_an_equal_site_through_equal_days() {
-    let live = |seed| {
+    let live = |seed, pause| {
         let site = Site::generate(&SiteOptions { seed, ..SiteOptions::default() });
         site.day(&a_day(1));
+        // How long somebody looks at it does not matter.
+        site.advance(pause);
         site.mishap(&Mishap::MoveIssues { from: "PAY".into(), to: "WEB".into(), count: 2 });
         site.day(&a_day(2));
         rendered(&site)
     };
-    assert_eq!(live(7), live(7));
-    assert_ne!(live(7), live(8));
+    let pause = Duration::from_secs(9);
+    assert_eq!(live(7, pause), live(7, Duration::ZERO));
+    assert_ne!(live(7, pause), live(8, pause));
 }
 
 #[test]
@@ -115,6 +118,10 @@ fn some_issues_are_longer_than_a_page() {
     let site = Site::generate(&SiteOptions::default());
     let state = site.state();
     let longest = |of: &dyn Fn(u64) -> usize| state.issue_ids().into_iter().map(of).max();
+    let description =
+        |issue: &super::model::Issue| issue.description.words(&state.users).chars().count();
+    let fullest = state.issues.values().map(description).max().expect("an issue");
+    assert!((31_000..32_767).contains(&fullest), "{fullest}");
     assert!(longest(&|id| state.comments_json(id, BASE).map_or(0, |it| it.len())) > Some(100));
     assert!(longest(&|id| state.changelog_json(id, BASE).map_or(0, |it| it.len())) > Some(100));
 }

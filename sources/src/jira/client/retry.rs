@@ -134,7 +134,7 @@ impl Gate {
                     Ok(value) => return Ok(value),
                     Err(failure) => failure,
                 };
-                tracing::debug!(%endpoint, error = %failure.error, "a request failed");
+                tracing::debug!(%endpoint, kind = ?failure.error.kind(), "a request failed");
                 match failure.verdict {
                     Verdict::Limited(limited) => self.block(endpoint, limited, &mut patience),
                     verdict => match self.pause(&verdict, &mut patience) {

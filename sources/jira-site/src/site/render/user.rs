@@ -58,7 +58,7 @@ impl State {
             "timeZone": if place == CALLER { &self.options.time_zone } else { user.time_zone },
             "accountType": user.account_type,
         });
-        json["avatarUrls"] = self.user_avatars(user);
+        json["avatarUrls"] = self.user_avatars(place, user);
         if user.deleted {
             json["accountType"] = json!("unknown");
             return json;
@@ -71,8 +71,8 @@ impl State {
     }
 
     /// The addresses change now and then although nobody changes the picture.
-    fn user_avatars(&self, user: &User) -> Value {
-        let hash = mix(user.account_id.len() as u64 ^ user.name.len() as u64) ^ self.ticks;
+    fn user_avatars(&self, place: UserIndex, user: &User) -> Value {
+        let hash = mix(place as u64 + 1) ^ self.ticks;
         let initials: String =
             user.name.split(' ').filter_map(|word| word.chars().next()).take(2).collect();
         let url = |size: u32| {

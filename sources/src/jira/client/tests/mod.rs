@@ -332,3 +332,20 @@ fn a_client_wants_sound_options() {
         assert_eq!(Client::new(options, Cancel::default()).is_ok(), is_sound, "{told}");
     }
 }
+
+/// Compiles only while everything may run on any thread.
+#[tokio::test]
+async fn tasks_may_share_a_client() {
+    let site = Site::serve(|_, _| json(&json!({"values": [1], "isLast": true}))).await;
+    let client = site.client();
+    let task = tokio::spawn(async move {
+        let mut listing = pages::OffsetPages::new(&client, "/x", &[], &[], "values", 9);
+        let page = listing.next().await?;
+        let mut download = client.download("1", 0).await?;
+        while download.chunk().await?.is_some() {}
+        let body = json!({});
+        client.post("/y", &[], &body).await?;
+        Ok::<_, RequestError>(page)
+    });
+    assert_eq!(task.await.unwrap().unwrap().unwrap(), [json!(1)]);
+}
