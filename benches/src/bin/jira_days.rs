@@ -112,14 +112,20 @@ impl Days {
     }
 
     fn tell_requests(&self, work: &Work) {
-        println!("  {:<27} {:>7} {:>7}  formula", "requests", "made", "needed");
+        println!("  {:<26} {:>6} {:>6}  {:<41}endpoints", "requests", "made", "needed", "formula");
         for purpose in purposes(&self.site.server.requests(), work) {
             let needed = purpose.needed.map_or("-".into(), |it| it.to_string());
-            let (name, made) = (purpose.name, purpose.made);
-            println!("  {name:<27} {made:>7} {needed:>7}  {}", purpose.formula);
-            for (endpoint, count) in purpose.endpoints {
-                println!("    {count:>6} {endpoint}");
-            }
+            let of_endpoint = |(name, count): &(String, u64)| {
+                format!("{} {count}", name.replace("/rest/api/3/", ""))
+            };
+            let endpoints: Vec<_> = purpose.endpoints.iter().map(of_endpoint).collect();
+            println!(
+                "  {:<26} {:>6} {needed:>6}  {:<41}{}",
+                purpose.name,
+                purpose.made,
+                purpose.formula,
+                endpoints.join(" · ")
+            );
         }
     }
 
