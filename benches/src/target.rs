@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use esker_engine::context::RunContext;
-use esker_engine::object::ReadObject;
+use esker_engine::object::{Class, ReadObject};
 use esker_engine::ops::SnapshotTrees;
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
 use esker_engine::repo::{CacheSizes, Client, CreateOptions, Objects, Repository, Unlock};
@@ -72,6 +72,21 @@ impl Target {
         let objects = Objects::load(&repository, CacheSizes::default())?;
         let reader: Arc<dyn ReadObject> = Arc::new(objects);
         Ok(SnapshotTrees::new(reader, &snapshot.commit))
+    }
+
+    /// The bytes of frames: those of trees, and those of contents. Padding, directories and commits are not among them.
+    pub fn frame_bytes(&self) -> Result<(u64, u64), Failure> {
+        let objects = Objects::load(&*self.open()?, CacheSizes::default())?;
+        Ok(objects.with_index(|index| {
+            let (mut trees, mut contents) = (0, 0);
+            for frame in index.packs().flat_map(|pack| &pack.frames) {
+                match frame.class {
+                    Class::Meta => trees += u64::from(frame.stored_len),
+                    Class::Data => contents += u64::from(frame.stored_len),
+                }
+            }
+            (trees, contents)
+        }))
     }
 
     /// The bytes of all objects in the store.

@@ -22,26 +22,26 @@ struct Args {
     site: SiteArgs,
 }
 
-const fn parts(lists: Lists, block: Option<usize>) -> Layout {
-    Layout { split: Split::Parts(lists, block), is_padded: false }
+const fn of(split: Split) -> Layout {
+    Layout { split, is_padded: false }
 }
 
 /// What is compared.
 const LAYOUTS: [(&str, Layout); 11] = [
-    ("whole issue", Layout { split: Split::Whole, is_padded: false }),
-    ("lists together, history whole", parts(Lists::Together, None)),
-    ("lists together, history by 32", parts(Lists::Together, Some(32))),
-    ("lists apart, history whole", parts(Lists::Apart, None)),
-    ("lists apart, history by 64", parts(Lists::Apart, Some(64))),
-    ("lists apart, history by 32", parts(Lists::Apart, Some(32))),
-    ("lists apart, history by 8", parts(Lists::Apart, Some(8))),
-    ("lists apart, history by 1", parts(Lists::Apart, Some(1))),
-    ("lists together, history by 8", parts(Lists::Together, Some(8))),
+    ("whole issue", of(Split::Whole)),
+    ("whole but for blocks of 32", of(Split::Blocks(32))),
+    ("whole but for blocks of 8", of(Split::Blocks(8))),
+    ("lists together, history whole", of(Split::Parts(Lists::Together, None))),
+    ("lists together, history by 32", of(Split::Parts(Lists::Together, Some(32)))),
+    ("lists apart, history whole", of(Split::Parts(Lists::Apart, None))),
+    ("lists apart, history by 64", of(Split::Parts(Lists::Apart, Some(64)))),
+    ("lists apart, history by 32", of(Split::Parts(Lists::Apart, Some(32)))),
+    ("lists apart, history by 8", of(Split::Parts(Lists::Apart, Some(8)))),
+    ("lists apart, history by 1", of(Split::Parts(Lists::Apart, Some(1)))),
     (
         "lists apart, by 32, keys padded",
         Layout { split: Split::Parts(Lists::Apart, Some(32)), is_padded: true },
     ),
-    ("whole issue, keys padded", Layout { split: Split::Whole, is_padded: true }),
 ];
 
 /// One way and what it cost so far.
@@ -53,8 +53,11 @@ struct Variant {
     entries: u64,
     /// Of each day.
     grown: Vec<u64>,
-    /// Of each day, before compression.
-    raw: Vec<u64>,
+    /// Frames of trees and of contents after the last day.
+    frames: (u64, u64),
+    /// What each day added to them.
+    trees: Vec<u64>,
+    contents: Vec<u64>,
     /// Of each day, in microseconds.
     walls: Vec<u64>,
     cpu_seconds: f64,
@@ -66,15 +69,19 @@ impl Variant {
         let source = Regrouped { layout: self.layout, issues };
         let cpu = usage::cpu_seconds();
         let done = self.target.backup(&source)?;
+        let cpu_seconds = usage::cpu_seconds() - cpu;
         let roots = done.report.collections.iter().filter_map(|collection| collection.root);
         self.entries = roots.map(|root| root.entries).sum();
+        let before = self.frames;
+        self.frames = self.target.frame_bytes()?;
         if is_first {
             self.first_bytes = self.target.stored_bytes()?;
             return Ok(());
         }
-        self.cpu_seconds += usage::cpu_seconds() - cpu;
+        self.cpu_seconds += cpu_seconds;
         self.grown.push(done.grown_bytes);
-        self.raw.push(done.report.statistics.new_bytes);
+        self.trees.push(self.frames.0 - before.0);
+        self.contents.push(self.frames.1 - before.1);
         self.walls.push(done.wall.as_micros() as u64);
         Ok(())
     }
@@ -83,17 +90,18 @@ impl Variant {
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn print_table(variants: Vec<Variant>) {
     println!(
-        "{:<33} {:>9} {:>11} {:>11} {:>9} {:>8} {:>8}",
-        "", "first MB", "day KB", "day raw KB", "entries", "wall ms", "cpu ms"
+        "{:<33} {:>9} {:>8} {:>8} {:>11} {:>9} {:>8} {:>8}",
+        "", "first MB", "day KB", "trees KB", "contents KB", "entries", "wall ms", "cpu ms"
     );
     for variant in variants {
         let days = variant.grown.len().max(1) as f64;
         println!(
-            "{:<33} {:>9.2} {:>11.1} {:>11.1} {:>9} {:>8.1} {:>8.1}",
+            "{:<33} {:>9.2} {:>8.1} {:>8.1} {:>11.1} {:>9} {:>8.1} {:>8.1}",
             variant.name,
             variant.first_bytes as f64 / 1e6,
             median(variant.grown) as f64 / 1e3,
-            median(variant.raw) as f64 / 1e3,
+            median(variant.trees) as f64 / 1e3,
+            median(variant.contents) as f64 / 1e3,
             variant.entries,
             median(variant.walls) as f64 / 1e3,
             variant.cpu_seconds * 1e3 / days,
@@ -118,7 +126,9 @@ fn main() -> Result<(), Failure> {
             first_bytes: 0,
             entries: 0,
             grown: Vec::new(),
-            raw: Vec::new(),
+            frames: (0, 0),
+            trees: Vec::new(),
+            contents: Vec::new(),
             walls: Vec::new(),
             cpu_seconds: 0.0,
         });
@@ -140,7 +150,16 @@ fn main() -> Result<(), Failure> {
         }
         last = newest;
     }
-    println!("{} issues differ in a day, median of {}", median(touched_issues), args.site.days);
+    let counts = site.site.counts();
+    println!(
+        "{} issues · {} comments · {} history entries · {} worklogs · {} issues differ in a day, median of {}",
+        counts.issues,
+        counts.comments,
+        counts.history_entries,
+        counts.worklogs,
+        median(touched_issues),
+        args.site.days
+    );
     print_table(variants);
     Ok(())
 }

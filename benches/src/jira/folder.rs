@@ -23,6 +23,13 @@ pub struct Document {
     pub text: Bytes,
 }
 
+impl Document {
+    /// The list that it is an element or a block of: `comments`, `history`, `worklogs`.
+    pub fn list(&self) -> Option<&str> {
+        self.name.split_once('\0').map(|(list, _)| list)
+    }
+}
+
 /// All documents of an issue; its attachments are not among them.
 #[derive(Debug, Clone)]
 pub struct Folder {

@@ -33,6 +33,9 @@ pub struct SiteArgs {
     /// Users beside the account that asks
     #[arg(long, default_value_t = 200)]
     pub users: usize,
+    /// Days before the first backup: issues have longer histories, those that are worked on above all
+    #[arg(long, default_value_t = 0)]
+    pub past_days: u64,
     /// Days, each with one backup at its end
     #[arg(long, default_value_t = 10)]
     pub days: u64,
@@ -67,7 +70,11 @@ impl ServedSite {
         });
         let options = ServerOptions { latency, ..ServerOptions::default() };
         let server = Server::spawn(site.clone(), options)?;
-        Ok(Self { site, server, args: args.clone(), runtime: runtime.clone() })
+        let served = Self { site, server, args: args.clone(), runtime: runtime.clone() };
+        for number in 1..=args.past_days {
+            served.live_through(u64::MAX - number);
+        }
+        Ok(served)
     }
 
     /// How the source reads it where nothing is set.

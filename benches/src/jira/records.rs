@@ -14,7 +14,7 @@ use esker_engine::source::{
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::folder::{Folder, ISSUES, touched};
+use super::folder::{Document, Folder, ISSUES, touched};
 use crate::Failure;
 
 /// How comments and worklogs are stored.
@@ -31,6 +31,8 @@ pub enum Lists {
 pub enum Split {
     /// Not at all.
     Whole,
+    /// As little as need be: only full blocks of so many comments, worklogs or entries of the history are apart.
+    Blocks(usize),
     /// Into fields, comments, worklogs and blocks of the history of so many entries; `None` for one block.
     Parts(Lists, Option<usize>),
 }
@@ -55,42 +57,92 @@ impl Layout {
         let mut add = |name: &str, entry: Entry, text: Bytes| {
             records.insert([&prefix, name.as_bytes()].concat(), (entry, text));
         };
-        let Split::Parts(lists, block) = self.split else {
-            add("issue.json", token(folder), merged(folder));
-            return Ok(records);
-        };
-        let (mut comments, mut worklogs, mut history) = (Vec::new(), Vec::new(), Vec::new());
-        for document in &folder.documents {
-            let text = document.text.clone();
-            match document.name.split_once('\0') {
-                Some(("comments", name)) if lists == Lists::Together => {
-                    comments.push((number(name), text));
-                }
-                Some(("worklogs", name)) if lists == Lists::Together => {
-                    worklogs.push((number(name), text));
-                }
-                Some(("history", _)) => {
-                    history.extend(serde_json::from_slice::<Vec<Value>>(&text)?)
-                }
-                _ => add(&document.name, plain(&document.entry), text),
-            }
-        }
-        for (name, mut list) in [("comments.json", comments), ("worklogs.json", worklogs)] {
-            if !list.is_empty() {
-                list.sort();
-                let texts: Vec<_> = list.iter().map(|(_, text)| &text[..]).collect();
-                let text = [b"[", &*texts.join(&b","[..]), b"]"].concat();
-                add(name, Entry::new(EntryKind::Document), text.into());
-            }
-        }
-        for (place, entries) in history.chunks(block.unwrap_or(usize::MAX)).enumerate() {
-            // The documents are canonical, and stay so.
-            let text = serde_json::to_vec(entries)?;
-            let name = format!("history\0{place:04}.json");
-            add(&name, Entry::new(EntryKind::Document), text.into());
+        match self.split {
+            Split::Whole => add("issue.json", token(folder), merged(folder)),
+            Split::Blocks(size) => blocks(folder, size, add)?,
+            Split::Parts(lists, block) => parts(folder, lists, block, add)?,
         }
         Ok(records)
     }
+}
+
+fn parts(
+    folder: &Folder,
+    lists: Lists,
+    block: Option<usize>,
+    mut add: impl FnMut(&str, Entry, Bytes),
+) -> Result<(), Failure> {
+    for document in &folder.documents {
+        let is_joined = match document.list() {
+            Some(list) => list == "history" || lists == Lists::Together,
+            None => false,
+        };
+        if !is_joined {
+            add(&document.name, plain(&document.entry), document.text.clone());
+        }
+    }
+    if lists == Lists::Together {
+        for list in ["comments", "worklogs"] {
+            let elements = elements(folder, list)?;
+            if !elements.is_empty() {
+                let name = format!("{list}.json");
+                add(&name, Entry::new(EntryKind::Document), joined(&elements));
+            }
+        }
+    }
+    for (place, block) in
+        elements(folder, "history")?.chunks(block.unwrap_or(usize::MAX)).enumerate()
+    {
+        let name = format!("history\0{place:04}.json");
+        add(&name, Entry::new(EntryKind::Document), joined(block));
+    }
+    Ok(())
+}
+
+fn blocks(
+    folder: &Folder,
+    size: usize,
+    mut add: impl FnMut(&str, Entry, Bytes),
+) -> Result<(), Failure> {
+    let mut rest = folder.clone();
+    rest.documents.retain(|document| document.list().is_none());
+    for list in ["comments", "history", "worklogs"] {
+        let elements = elements(folder, list)?;
+        let blocks = elements.chunks_exact(size);
+        let tail = blocks.remainder();
+        for (place, block) in blocks.enumerate() {
+            let name = format!("{list}\0{place:04}.json");
+            add(&name, Entry::new(EntryKind::Document), joined(block));
+        }
+        if !tail.is_empty() {
+            let entry = Entry::new(EntryKind::Document);
+            rest.documents.push(Document { name: list.into(), entry, text: joined(tail) });
+        }
+    }
+    add("issue.json", token(folder), merged(&rest));
+    Ok(())
+}
+
+/// The elements of a list of an issue, oldest first.
+fn elements(folder: &Folder, list: &str) -> Result<Vec<Bytes>, Failure> {
+    let of_list = folder.documents.iter().filter(|document| document.list() == Some(list));
+    if list != "history" {
+        let mut elements: Vec<_> = of_list.map(|it| (number(&it.name), it.text.clone())).collect();
+        elements.sort();
+        return Ok(elements.into_iter().map(|(_, text)| text).collect());
+    }
+    let mut elements = Vec::new();
+    for document in of_list {
+        // The documents are canonical, and stay so.
+        let entries: Vec<Value> = serde_json::from_slice(&document.text)?;
+        elements.extend(entries.iter().map(|entry| Bytes::from(entry.to_string())));
+    }
+    Ok(elements)
+}
+
+fn joined(elements: &[Bytes]) -> Bytes {
+    let texts: Vec<&[u8]> = elements.iter().map(|text| &text[..]).collect();
+    [b"[", &*texts.join(&b","[..]), b"]"].concat().into()
 }
 
 /// All documents of an issue as one: an object of texts by name.
@@ -107,7 +159,9 @@ pub fn merged(folder: &Folder) -> Bytes {
     text.into()
 }
 
+/// The id in a name such as `comments␀10031.json`.
 fn number(name: &str) -> u64 {
+    let name = name.rsplit('\0').next().unwrap_or_default();
     name.trim_end_matches(".json").parse().unwrap_or(0)
 }
 
@@ -249,7 +303,6 @@ impl Source for Regrouped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jira::folder::Document;
 
     fn folder() -> Folder {
         let document = |name: &str, text: &'static str| Document {
@@ -297,5 +350,16 @@ mod tests {
         assert_eq!(apart.len(), 2 + 3 + 1);
         let one = records(Split::Parts(Lists::Apart, None), false);
         assert_eq!(one[2].1, r#"[{"a":1.0},{"b":2},{"c":3}]"#);
+    }
+
+    #[test]
+    fn only_full_blocks_are_apart() {
+        let found = records(Split::Blocks(2), false);
+        let expected = [
+            ("A/A-7/comments/0000.json", r#"[{"id":"9"},{"id":"10"}]"#),
+            ("A/A-7/history/0000.json", r#"[{"a":1.0},{"b":2}]"#),
+            ("A/A-7/issue.json", r#"{"issue.json":{},"history":[{"c":3}]}"#),
+        ];
+        assert_eq!(found, expected.map(|(key, text)| (key.to_owned(), text.to_owned())));
     }
 }
