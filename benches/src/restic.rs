@@ -19,14 +19,17 @@ pub struct Restic {
 impl Restic {
     /// Makes a repository `restic` in a folder; its password file and cache lie beside it.
     pub fn create(program: PathBuf, folder: &Path) -> Result<Self, Failure> {
+        // It runs in the folder that it backs up. A bare name is looked for among the installed programs.
+        let is_bare = program.components().count() == 1;
+        let folder = std::path::absolute(folder)?;
         let restic = Self {
-            program,
+            program: if is_bare { program } else { std::path::absolute(program)? },
             repository: folder.join("restic"),
             password: folder.join("restic-password"),
             cache: folder.join("restic-cache"),
         };
         fs::write(&restic.password, "bench")?;
-        restic.run(&["init"], folder)?;
+        restic.run(&["init"], &folder)?;
         Ok(restic)
     }
 
@@ -64,10 +67,8 @@ fn bytes_below(folder: &Path) -> Result<u64, Failure> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        bytes += match entry.file_type()?.is_dir() {
-            true => bytes_below(&entry.path())?,
-            false => entry.metadata()?.len(),
-        };
+        let is_folder = entry.file_type()?.is_dir();
+        bytes += if is_folder { bytes_below(&entry.path())? } else { entry.metadata()?.len() };
     }
     Ok(bytes)
 }

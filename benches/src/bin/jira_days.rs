@@ -112,7 +112,7 @@ impl Days {
     }
 
     fn tell_requests(&self, work: &Work) {
-        println!("  {:<26} {:>6} {:>6}  {:<41}endpoints", "requests", "made", "needed", "formula");
+        println!("  {:<26} {:>6} {:>6}  {:<42}endpoints", "requests", "made", "needed", "formula");
         for purpose in purposes(&self.site.server.requests(), work) {
             let needed = purpose.needed.map_or("-".into(), |it| it.to_string());
             let of_endpoint = |(name, count): &(String, u64)| {
@@ -120,7 +120,7 @@ impl Days {
             };
             let endpoints: Vec<_> = purpose.endpoints.iter().map(of_endpoint).collect();
             println!(
-                "  {:<26} {:>6} {needed:>6}  {:<41}{}",
+                "  {:<26} {:>6} {needed:>6}  {:<42}{}",
                 purpose.name,
                 purpose.made,
                 purpose.formula,
@@ -146,9 +146,10 @@ impl Days {
     /// Opens the source anew, as a command would, and counts its requests from the first one on.
     fn open(&self, with_rotation: bool) -> Result<JiraSource, Failure> {
         self.site.server.reset_requests();
-        match with_rotation {
-            true => self.site.open(self.site.options()),
-            false => self.site.open_without_rotation(),
+        if with_rotation {
+            self.site.open(self.site.options())
+        } else {
+            self.site.open_without_rotation()
         }
     }
 
