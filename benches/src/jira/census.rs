@@ -11,7 +11,7 @@ use super::folder::{ISSUES, prefix_of, read_content};
 use crate::Failure;
 
 /// What is counted, in the order of the table.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 22] = [
     "projects",
     "issues",
     "comments",
@@ -34,7 +34,6 @@ const KINDS: [&str; 23] = [
     "priorities",
     "resolutions",
     "link types",
-    "project roles",
 ];
 
 /// Numbers by kind.
@@ -80,7 +79,6 @@ impl Census {
             ("priorities", number(state.priorities_json("").len())),
             ("resolutions", number(state.resolutions_json("").len())),
             ("link types", number(state.link_types_json("").len())),
-            ("project roles", number(state.roles_json("").len())),
         ]))
     }
 
