@@ -8,7 +8,7 @@ mod document;
 mod issue;
 mod layout;
 #[cfg(test)]
-mod samples;
+mod sample_tests;
 mod scan;
 mod time;
 
