@@ -20,37 +20,23 @@ fn is_empty(sandbox: &Sandbox, folder: &str) -> bool {
     fs::read_dir(sandbox.path(folder)).unwrap().next().is_none()
 }
 
-/// Numbers as `N`, durations as `TIME`, columns and lines of a paragraph one space apart.
+/// Every figure as `N`, one line for each paragraph, one space between columns.
 fn without_figures(text: &str) -> String {
-    let mut told = String::new();
-    for line in text.lines() {
-        match line.strip_prefix("         ") {
-            Some(goes_on) => told += &format!(" {goes_on}"),
-            None => told += &format!("\n{line}"),
+    let scrubbed = |word: &str| {
+        let digits = word.find(|c: char| c.is_ascii_digit());
+        let end = word.rfind(|c: char| c.is_ascii_digit());
+        match digits.zip(end) {
+            Some((from, to)) => format!("{}N{}", &word[..from], &word[to + 1..]),
+            None => word.to_owned(),
         }
-    }
-    let mut lines = Vec::new();
-    for line in told.lines() {
-        let mut words: Vec<String> = Vec::new();
-        for word in line.split_whitespace() {
-            let is_figure = |c: char| c.is_ascii_digit() || ".,-".contains(c);
-            let digits = word.trim_start_matches(|c: char| !c.is_ascii_digit());
-            let (before, rest) = word.split_at(word.len() - digits.len());
-            let after = rest.trim_start_matches(is_figure);
-            let unit = after.trim_end_matches([',', ';', ':']);
-            if digits.is_empty() {
-                let is_unit = matches!(word.trim_end_matches(';'), "s" | "ms");
-                match words.last_mut().filter(|last| is_unit && *last == "N") {
-                    Some(last) => *last = word.replace("ms", "TIME").replace("s", "TIME"),
-                    None => words.push(word.to_owned()),
-                }
-            } else {
-                words.push(format!("{before}N{unit}"));
-            }
-        }
-        lines.push(words.join(" "));
-    }
-    lines.join("\n")
+    };
+    let joined = text.replace("\n         ", " ");
+    let lines = joined.lines().map(|line| {
+        let words: Vec<_> = line.split_whitespace().map(scrubbed).collect();
+        // How long something takes, and so its unit, differs from run to run.
+        words.join(" ").replace(" N min N s", " N s").replace(" N ms", " N s")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -62,7 +48,28 @@ fn the_demonstration_tells_a_story_and_leaves_nothing() {
     assert!(text.lines().all(|line| line.chars().count() <= 100), "it fits a screen:\n{text}");
     assert!(is_empty(&sandbox, "tmp") && !sandbox.exists("home"), "it leaves nothing");
     assert_eq!(told.err, "");
-    assert_snapshot!(without_figures(&text), @"");
+    assert_snapshot!(without_figures(&text), @"
+    A simulated Jira site on this machine (N projects, N issues, N comments, N attachments),
+    backed up every evening by its REST API, like a real one:
+
+    evening issues on the site requests read stored objects time
+    Mon N Mar the first backup reads all of them N N MiB N MiB N N s
+    Tue N Mar N edited, N new, N deleted; N new files N N MiB N KiB N N s
+    Wed N Mar N edited, N new, N deleted; N new files N N MiB N KiB N N s
+    Thu N Mar N edited, N new, N deleted; N new files N N MiB N KiB N N s
+    Fri N Mar a day like the others, and a mishap N N MiB N MiB N N s
+
+    Damage `esker diff` of the last two snapshots shows, beside N issues of usual work: N issues are gone, with N attachments: WEB-N, WEB-N, WEB-N, WEB-N and N further N issues of PAY have another Due date: PAY-N N → N, PAY-N N → N, PAY-N N → N
+    History PAY-N: Mon stored; Tue Status To Do → In Progress; Fri Due date N → N
+    Restore the N issues of the evening before: N files, N MiB in N s. Their fields, N comments, N worklogs, N changes and N attachments (byte for byte) are what the site had
+    Check every byte of the repository read and verified (N MiB): no damage
+    Kept N full snapshots of N MiB each, encrypted, in N MiB; a usual day adds N KiB
+
+    It took N s and leaves nothing behind. The same with your own site:
+    export ESKER_REPO=/backups/jira ESKER_KEY_FILE=~/esker.key JIRA_EMAIL=… JIRA_API_TOKEN=…
+    esker init; esker backup jira:https://acme.atlassian.net # every evening
+    esker diff OLDER NEWER; esker log /ABC-N; esker restore OLDER:/ABC-N --to FOLDER
+    ");
 }
 
 #[test]
@@ -111,7 +118,7 @@ fn the_story_is_one_document_and_can_be_kept() {
     ] {
         assert!(number(pointer) > 0.0, "`{pointer}` is 0");
     }
-    assert_eq!(number("/check/findings"), 0.0);
+    assert_eq!(story["check"]["findings"], 0);
     let list = |pointer: &str| story.pointer(pointer).and_then(Value::as_array).unwrap();
     assert_eq!(list("/days").len(), 5);
     assert_eq!(list("/damage/overwritten/issues").len(), 200);
@@ -145,9 +152,10 @@ fn the_story_is_one_document_and_can_be_kept() {
 #[test]
 fn an_interrupted_demonstration_leaves_nothing() {
     let sandbox = with_tmp();
-    let child = sandbox.bare(["demo"]).env("TMPDIR", sandbox.path("tmp")).spawn();
+    let mut child = sandbox.bare(["demo"]).env("TMPDIR", sandbox.path("tmp")).spawn();
     let has_begun = || sandbox.files("tmp").iter().any(|file| file.contains("/sessions/"));
     while !has_begun() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
         std::thread::sleep(Duration::from_millis(5));
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

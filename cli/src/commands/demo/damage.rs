@@ -55,7 +55,7 @@ pub(super) fn issue_of(path: &str) -> Option<&str> {
 }
 
 /// The project and the number of a key, so that `ABC-9` comes before `ABC-10`.
-fn order(key: &String) -> (String, u64) {
+fn order(key: &str) -> (String, u64) {
     let (project, number) = key.rsplit_once('-').unwrap_or((key, ""));
     (project.to_owned(), number.parse().unwrap_or(0))
 }
@@ -84,7 +84,7 @@ impl Damage {
     pub(super) fn of(changes: &[PathChange], [before, after]: [String; 2]) -> Self {
         let issues = Issues::of(changes);
         let mut gone: Vec<_> = issues.gone.iter().cloned().collect();
-        gone.sort_by_key(order);
+        gone.sort_by_key(|key| order(key));
         let is_lost_attachment = |it: &&PathChange| {
             it.change == ChangeKind::Removed
                 && it.path.contains("/attachments/")

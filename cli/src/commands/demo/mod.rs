@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use self::site::SimulatedSite;
 use self::stage::Stage;
-use self::story::Story;
 use self::week::Week;
 use super::Surroundings;
 use crate::Outcome;
@@ -44,18 +43,30 @@ pub(super) fn run(args: &DemoArgs, around: &Surroundings<'_>) -> Result<Outcome,
             around.ui.line(&line)?;
         }
     }
-    verdict(&story)
+    verdict(&story.faults)
 }
 
-fn verdict(story: &Story) -> Result<Outcome, CommandError> {
-    if story.faults.is_empty() {
+/// Whatever is not as it must be is a mistake in Esker.
+fn verdict(faults: &[String]) -> Result<Outcome, CommandError> {
+    if faults.is_empty() {
         return Ok(Outcome::Done);
     }
     let failed = CommandError::failed("the demonstration did not go as it must");
-    let failed = story
-        .faults
-        .iter()
-        .fold(failed, |failed, fault| failed.caused_by(&io::Error::other(fault.clone())));
+    let faults = faults.iter().map(|fault| io::Error::other(fault.as_str()));
+    let failed = faults.fold(failed, |failed, fault| failed.caused_by(&fault));
     Err(failed
         .hint("this is a mistake in Esker: keep it with `esker demo --keep DIR` and report it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_an_error_that_names_it() {
+        assert!(verdict(&[]).is_ok());
+        let faults = ["GET /x: there is no such endpoint", "`ABC-1` was not noticed"];
+        let error = verdict(&faults.map(String::from)).expect_err("it fails");
+        assert_eq!((error.parts().1, error.exit_code()), (&faults.map(String::from)[..], 1));
+    }
 }

@@ -70,10 +70,8 @@ impl<'a> Week<'a> {
     }
 
     fn stop_if_cancelled(&self) -> Result<(), CommandError> {
-        match self.around.engine.quiet_context().cancel.is_cancelled() {
-            true => Err(CommandError::interrupted()),
-            false => Ok(()),
-        }
+        let is_cancelled = self.around.engine.quiet_context().cancel.is_cancelled();
+        if is_cancelled { Err(CommandError::interrupted()) } else { Ok(()) }
     }
 
     /// Backs up, and looks whether all that happened is in the snapshot.
