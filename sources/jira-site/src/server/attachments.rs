@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::json;
 
 use super::Refusal;
@@ -96,7 +95,7 @@ fn bytes(call: &Call<'_>, id: u64, file: &AttachmentFile) -> Result<Answer, Refu
     let site = call.site.clone();
     let read = Arc::new(move |part: Range<u64>| {
         // A file that is deleted while it is sent ends there.
-        site.state().attachment_bytes(id, part).unwrap_or_else(Bytes::new)
+        site.state().attachment_bytes(id, part).unwrap_or_default()
     });
     let disposition = format!("attachment; filename*=UTF-8''{}", encode(&file.name));
     let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));

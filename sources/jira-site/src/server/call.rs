@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::request::Request;
-use super::table::Endpoint;
+use super::table::{Endpoint, PathValues};
 use super::validate::Arguments;
 use crate::site::{Site, State};
 
@@ -13,7 +13,7 @@ pub(super) struct Call<'a> {
     pub(super) endpoint: &'static Endpoint,
     pub(super) request: &'a Request,
     /// The values of the path's parameters.
-    pub(super) path: Vec<(&'static str, String)>,
+    pub(super) path: PathValues,
     /// The values of the query's parameters and the body's properties.
     pub(super) arguments: &'a Arguments,
     pub(super) site: &'a Site,

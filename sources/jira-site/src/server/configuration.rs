@@ -201,14 +201,10 @@ pub(super) fn roles(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 pub(super) fn labels(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let ids = call.state.issue_ids().into_iter();
-    let issues = ids.filter_map(|id| call.state.issue_json(id, call.base));
-    let mut labels = BTreeSet::new();
-    for issue in issues {
-        let found = issue["fields"]["labels"].as_array().into_iter().flatten();
-        labels.extend(found.filter_map(Value::as_str).map(str::to_owned));
-    }
-    Ok(Answer::json(paging::page(call, labels.into_iter().map(Value::String).collect())))
+    let issues = call.state.issues.values().filter(|issue| call.state.may_read(issue));
+    let labels: BTreeSet<&String> = issues.flat_map(|issue| &issue.labels).collect();
+    let labels = labels.into_iter().cloned().map(Value::String).collect();
+    Ok(Answer::json(paging::page(call, labels)))
 }
 
 pub(super) fn events(_: &Call<'_>) -> Result<Answer, Refusal> {

@@ -29,6 +29,8 @@ pub enum Fault {
     LoginPage,
     /// A 400 to every request that carries a page token.
     ExpiredPageToken,
+    /// The connection ends without an answer.
+    HangUp,
     /// The connection ends in the middle of the body.
     Cut,
     /// The body comes in small pieces.

@@ -41,7 +41,9 @@ impl Selection {
         if words.iter().all(|word| word.starts_with('-')) {
             selection.add(default);
         }
-        words.into_iter().for_each(|word| selection.add(word));
+        for word in words {
+            selection.add(word);
+        }
         selection
     }
 
@@ -92,6 +94,9 @@ pub(super) fn issue(call: &Call<'_>, id: u64, selection: &Selection) -> Option<V
 
 /// Adds what `expand=names,schema` asks for to an issue or to a page of them.
 pub(super) fn describe(call: &Call<'_>, selection: &Selection, target: &mut Value) {
+    if !call.expands("names") && !call.expands("schema") {
+        return;
+    }
     let fields: Vec<Value> = call
         .state
         .fields_json()

@@ -151,10 +151,12 @@ pub(super) fn roles(call: &Call<'_>) -> Result<Answer, Refusal> {
 
 pub(super) fn role(call: &Call<'_>) -> Result<Answer, Refusal> {
     let project = named(call)?;
-    let wanted = call.path("id");
+    let wanted: Option<u64> = call.path("id").parse().ok();
     let roles = call.state.roles_json(call.base).into_iter();
-    let mut role =
-        roles.into_iter().find(|role| role["id"].to_string() == wanted).ok_or_else(|| {
+    let mut role = roles
+        .into_iter()
+        .find(|role| wanted.is_some() && role["id"].as_u64() == wanted)
+        .ok_or_else(|| {
             Refusal::not_found("Can not retrieve a role actors for a null project role.")
         })?;
     role["self"] = Value::from(role_url(call, project, &role["id"]));

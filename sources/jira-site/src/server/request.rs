@@ -9,7 +9,7 @@ use super::table::Host;
 
 /// Which version of the API a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(super) enum Version {
     /// Rich text is a document tree.
     V3,
     /// Rich text is plain text.
@@ -18,30 +18,30 @@ pub enum Version {
 
 /// A request as it came, taken apart.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     /// Where it was sent to.
-    pub host: Host,
+    pub(super) host: Host,
     /// The method.
-    pub method: String,
+    pub(super) method: String,
     /// The path as it was sent.
-    pub path: String,
+    pub(super) path: String,
     /// The path's parts, decoded; an alias of a version is `3`, the gateway's part is gone.
-    pub segments: Vec<String>,
+    pub(super) segments: Vec<String>,
     /// The query's parameters, decoded, in their order.
-    pub query: Vec<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
     /// The headers.
-    pub headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub(super) body: Bytes,
     /// The version of the API.
-    pub version: Version,
+    pub(super) version: Version,
     /// The cloud id of a path below the gateway's `/ex/jira/`.
-    pub cloud_id: Option<String>,
+    pub(super) cloud_id: Option<String>,
 }
 
 impl Request {
     /// Takes a request apart.
-    pub fn new(host: Host, parts: &Parts, body: Bytes) -> Request {
+    pub(super) fn new(host: Host, parts: &Parts, body: Bytes) -> Request {
         let path = parts.uri.path();
         let mut segments: Vec<String> = path.split('/').skip(1).map(decode_path).collect();
         let cloud_id = match &*segments {
@@ -80,7 +80,7 @@ impl Request {
     }
 
     /// The value of a header, where it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }

@@ -16,7 +16,7 @@ use super::call::Call;
 use super::faults::{self, Fault, Faults};
 use super::limits::Meter;
 use super::request::{Request, Version};
-use super::table::{self, Endpoint, Found, Host};
+use super::table::{self, Endpoint, Found, Host, PathValues};
 use super::validate;
 use super::violation::{Complaints, Violation, ViolationKind as Wrong};
 use super::wire::{self, Delivery};
@@ -96,7 +96,7 @@ impl Service {
         &self,
         request: &Request,
         complaints: &mut Complaints<'_>,
-    ) -> Result<(&'static Endpoint, Vec<(&'static str, String)>), Answer> {
+    ) -> Result<(&'static Endpoint, PathValues), Answer> {
         if let Some(id) = &request.cloud_id
             && !(self.gateway && *id == self.site.state().cloud_id())
         {
@@ -122,7 +122,7 @@ impl Service {
     fn called(
         &self,
         endpoint: &'static Endpoint,
-        path: Vec<(&'static str, String)>,
+        path: PathValues,
         request: &mut Request,
         complaints: &mut Complaints<'_>,
     ) -> (Answer, Delivery) {
@@ -184,7 +184,7 @@ impl Service {
     fn spoilt(
         &self,
         endpoint: &'static Endpoint,
-        path: Vec<(&'static str, String)>,
+        path: PathValues,
         request: &mut Request,
         arguments: &validate::Arguments,
     ) -> (Answer, Delivery) {
@@ -214,7 +214,7 @@ impl Service {
     fn handle(
         &self,
         endpoint: &'static Endpoint,
-        path: Vec<(&'static str, String)>,
+        path: PathValues,
         request: &Request,
         arguments: &validate::Arguments,
     ) -> Answer {

@@ -284,7 +284,7 @@ impl Endpoint {
     }
 
     /// The values of the path's parameters where `segments` is such a path.
-    fn matches(&self, segments: &[String]) -> Option<Vec<(&'static str, String)>> {
+    fn matches(&self, segments: &[String]) -> Option<PathValues> {
         let mut found = Vec::new();
         let mut given = segments.iter();
         for part in self.path.split('/').skip(1) {
@@ -325,9 +325,12 @@ pub fn by_name(name: &str) -> Option<&'static Endpoint> {
     endpoints().find(|endpoint| endpoint.name() == name)
 }
 
+/// The values of a path's parameters, by their names.
+pub(super) type PathValues = Vec<(&'static str, String)>;
+
 /// What a method and a path lead to.
 pub(super) enum Found {
-    Endpoint(&'static Endpoint, Vec<(&'static str, String)>),
+    Endpoint(&'static Endpoint, PathValues),
     OtherMethod,
     Nothing,
 }
@@ -336,7 +339,7 @@ pub(super) enum Found {
 ///
 /// `project/search` is also a `project/{projectIdOrKey}`: the fewest parameters win.
 pub(super) fn find(host: Host, method: &str, segments: &[String]) -> Found {
-    let mut best: Option<(&'static Endpoint, Vec<(&'static str, String)>)> = None;
+    let mut best: Option<(&'static Endpoint, PathValues)> = None;
     let mut other_method = false;
     for endpoint in endpoints().filter(|endpoint| endpoint.host == host) {
         let Some(parameters) = endpoint.matches(segments) else { continue };

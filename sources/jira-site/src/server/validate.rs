@@ -178,10 +178,7 @@ fn is(kind: &Kind, value: &Value) -> bool {
 
 /// Complains of expansions that nothing here answers.
 fn served(field: &Field, value: &Value, complaints: &mut Complaints<'_>) {
-    let words = match field.kind {
-        Kind::Words(words) | Kind::List(&Kind::Words(words)) => words,
-        _ => return,
-    };
+    let (Kind::Words(words) | Kind::List(&Kind::Words(words))) = field.kind else { return };
     let given = match value {
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
         _ => vec![value.as_str().unwrap_or_default()],

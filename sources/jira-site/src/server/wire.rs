@@ -25,6 +25,7 @@ const CUT_PAUSE: Duration = Duration::from_millis(5);
 pub(super) enum Delivery {
     #[default]
     Whole,
+    HangUp,
     Cut,
     Slow {
         piece: usize,
@@ -38,6 +39,7 @@ impl Delivery {
     /// What a fault makes of the delivery, where it is that kind of fault.
     pub(super) fn of(fault: &Fault) -> Option<Delivery> {
         match fault {
+            Fault::HangUp => Some(Delivery::HangUp),
             Fault::Cut => Some(Delivery::Cut),
             Fault::Slow { piece, pause } => Some(Delivery::Slow { piece: *piece, pause: *pause }),
             Fault::Endless => Some(Delivery::Endless),
@@ -117,12 +119,14 @@ fn body(source: Source, delivery: &Delivery) -> Body {
             Source::Bytes(bytes) => Body::from(bytes),
             Source::File(_) => fallible(stream::iter(source.pieces(length, PIECE_BYTES))),
         },
+        // A body that fails at once fails before its headers are sent.
+        Delivery::HangUp => Body::from_stream(stream::iter([Err::<Bytes, _>(cut_off())])),
         Delivery::Cut => {
             let half = stream::iter(source.pieces(length / 2, PIECE_BYTES)).map(Ok);
             let cut = stream::once(async {
                 // What was written so far is only sent while the body makes its sender wait.
                 tokio::time::sleep(CUT_PAUSE).await;
-                Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut off"))
+                Err(cut_off())
             });
             Body::from_stream(half.chain(cut))
         }
@@ -138,6 +142,10 @@ fn body(source: Source, delivery: &Delivery) -> Body {
         }
         Delivery::Stall => fallible(stream::pending()),
     }
+}
+
+fn cut_off() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "cut off")
 }
 
 async fn paused(piece: Bytes, pause: Duration) -> Bytes {

@@ -25,11 +25,10 @@ impl State {
     /// Creates an issue in a project, perhaps below another one.
     pub(crate) fn create(&mut self, project: Id, random: &mut Random, at: Timestamp) -> Id {
         let creator = self.somebody(random);
-        let mut issue_type =
-            [EPIC, STORY, STORY, TASK, TASK, TASK, BUG, BUG, SUBTASK][random.below(9)];
-        let parent = self.possible_parent(project, issue_type, random);
-        if issue_type == SUBTASK && parent.is_none() {
-            issue_type = TASK;
+        let mut kind = [EPIC, STORY, STORY, TASK, TASK, TASK, BUG, BUG, SUBTASK][random.below(9)];
+        let parent = self.possible_parent(project, kind, random);
+        if kind == SUBTASK && parent.is_none() {
+            kind = TASK;
         }
         let mut labels: Vec<String> = (0..random.skewed(4)).map(|_| text::label(random)).collect();
         labels.sort_unstable();
@@ -41,11 +40,15 @@ impl State {
             project,
             number: 0,
             old_keys: Vec::new(),
-            issue_type,
+            kind,
             parent,
             children: Vec::new(),
-            summary: text::summary(random, issue_type == BUG),
-            description: description(random),
+            summary: text::summary(random, kind == BUG),
+            description: if self.next.issue % 200 == 20 {
+                Document::new(random, Size::Full)
+            } else {
+                description(random)
+            },
             environment: if random.percent(12) {
                 Document::new(random, Size::Line)
             } else {
@@ -55,10 +58,10 @@ impl State {
             status_since: at,
             resolution: None,
             resolved: None,
-            priority: random.percent(97).then(|| (random.below(5) + random.below(5)) / 2),
+            priority: random.percent(97).then(|| usize::midpoint(random.below(5), random.below(5))),
             labels,
             components,
-            affected_versions: versions.iter().copied().filter(|_| issue_type == BUG).collect(),
+            affected_versions: versions.iter().copied().filter(|_| kind == BUG).collect(),
             fix_versions: if random.percent(30) { versions } else { Vec::new() },
             assignee: random.percent(60).then(|| self.somebody(random)),
             reporter: random.percent(98).then_some(creator),
@@ -70,7 +73,7 @@ impl State {
             remaining_estimate: estimate,
             created: at,
             updated: at,
-            custom: self.custom_values(project, issue_type, random, at),
+            custom: self.custom_values(project, kind, random, at),
             links: Vec::new(),
             attachments: Vec::new(),
             comments: Vec::new(),
@@ -213,7 +216,7 @@ impl State {
             updated: by.at,
             started: earlier(by.at, Duration::from_secs(random.below(200_000) as u64)),
             seconds: random.between(1, 32) as u64 * 900,
-            visibility: random.percent(5).then(|| Visibility::Group(0)),
+            visibility: random.percent(5).then_some(Visibility::Group(0)),
         };
         self.add_worklog(issue, by, worklog);
     }
@@ -240,12 +243,12 @@ impl State {
     }
 
     fn fill_field(&mut self, issue: Id, random: &mut Random, by: By) {
-        let Some((project, issue_type)) =
-            self.issues.get(&issue).map(|issue| (issue.project, issue.issue_type))
+        let Some((project, kind)) =
+            self.issues.get(&issue).map(|issue| (issue.project, issue.kind))
         else {
             return;
         };
-        let values = self.custom_values(project, issue_type, random, by.at);
+        let values = self.custom_values(project, kind, random, by.at);
         let editable = |number: u32| number != fields::RANK && number != fields::TIME_TO_RESOLUTION;
         let values: Vec<_> = values.into_iter().filter(|&(number, _)| editable(number)).collect();
         let place = random.below(values.len());
@@ -271,7 +274,7 @@ impl State {
         (user..self.users.len()).chain(0..user).find(alive).unwrap_or(0)
     }
 
-    fn some_people(&self, random: &mut Random, most: usize) -> Vec<UserIndex> {
+    pub(crate) fn some_people(&self, random: &mut Random, most: usize) -> Vec<UserIndex> {
         let mut people: Vec<_> =
             (0..random.below(most + 1)).map(|_| self.somebody(random)).collect();
         people.sort_unstable();
@@ -284,15 +287,15 @@ impl State {
     }
 
     /// A recent issue of the project that one of this type may be put below.
-    fn possible_parent(&self, project: Id, issue_type: usize, random: &mut Random) -> Option<Id> {
-        let wanted = match issue_type {
+    fn possible_parent(&self, project: Id, kind: usize, random: &mut Random) -> Option<Id> {
+        let wanted = match kind {
             SUBTASK => 0,
             EPIC => return None,
             _ if random.percent(60) => return None,
             _ => 1,
         };
         let fits = |issue: &&Issue| {
-            issue.project == project && catalogue::ISSUE_TYPES[issue.issue_type].level == wanted
+            issue.project == project && catalogue::ISSUE_TYPES[issue.kind].level == wanted
         };
         self.issues.values().rev().take(400).filter(fits).nth(random.skewed(12)).map(|it| it.id)
     }
@@ -307,83 +310,12 @@ impl State {
             versions.filter(|_| random.percent(15)).collect(),
         )
     }
-
-    fn custom_values(
-        &self,
-        project: Id,
-        issue_type: usize,
-        random: &mut Random,
-        at: Timestamp,
-    ) -> BTreeMap<u32, FieldValue> {
-        use FieldValue::{
-            Cascade, Choice, Choices, Date, Labels, Number, ServiceLevel, Sprints, Team, Text,
-            Time, User, Users,
-        };
-        let (classic, sprints) = self
-            .projects
-            .get(&project)
-            .map_or((false, &[][..]), |project| (!project.team_managed, &project.sprints[..]));
-        let after = |random: &mut Random, days| later(at, DAY * random.below(days) as u32);
-        let mut values = BTreeMap::new();
-        // The chance in a hundred, the field, its value.
-        let mut maybe = |chance, number, value: &mut dyn FnMut(&mut Random) -> FieldValue| {
-            let allowed = classic || fields::by_number(number).is_some_and(|it| !it.classic_only);
-            if random.percent(chance) && allowed {
-                values.insert(number, value(random));
-            }
-        };
-        maybe(100, fields::RANK, &mut |_| Text(rank(self.next.issue)));
-        maybe(50, fields::STORY_POINTS, &mut |random| {
-            Number([0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0][random.below(7)])
-        });
-        maybe(25, fields::TEAM, &mut |random| Team(random.below(catalogue::TEAMS.len())));
-        maybe(15, fields::START_DATE, &mut |random| Date(self.date(after(random, 30))));
-        maybe(if sprints.is_empty() { 0 } else { 55 }, fields::SPRINT, &mut |random| {
-            let first = random.below(sprints.len());
-            let count = random.between(1, 2);
-            Sprints(sprints.iter().skip(first).take(count).map(|sprint| sprint.id).collect())
-        });
-        maybe(4, fields::FLAGGED, &mut |_| Choices(vec![0]));
-        maybe(if issue_type == BUG { 80 } else { 5 }, fields::SEVERITY, &mut |random| {
-            Choice(random.below(4))
-        });
-        maybe(20, fields::PLATFORMS, &mut |random| {
-            Choices((0..6).filter(|_| random.percent(35)).collect())
-        });
-        maybe(15, fields::REGION, &mut |random| {
-            Cascade(random.below(3), random.percent(70).then(|| random.below(4)))
-        });
-        maybe(20, fields::REVIEWER, &mut |random| User(self.somebody(random)));
-        maybe(10, fields::APPROVERS, &mut |random| Users(self.some_people(random, 4)));
-        maybe(8, fields::PROMISED, &mut |random| Time(after(random, 60)));
-        maybe(12, fields::VALUE, &mut |random| Number(random.below(100_000) as f64 / 4.0));
-        maybe(if issue_type == BUG { 25 } else { 0 }, fields::ROOT_CAUSE, &mut |random| {
-            FieldValue::Document(Document::new(random, Size::Short))
-        });
-        maybe(10, fields::REFERENCE, &mut |random| {
-            Text(format!("https://tracker.example.com/t/{}", random.below(100_000)))
-        });
-        maybe(15, fields::CUSTOMER, &mut |random| {
-            Text(format!("Kunde № {} – Łódź", random.below(400)))
-        });
-        maybe(if issue_type == BUG { 60 } else { 0 }, fields::TIME_TO_RESOLUTION, &mut |_| {
-            ServiceLevel { goal: 4 * 24 * 60 * 60, start: at, stop: None }
-        });
-        maybe(if issue_type == BUG { 50 } else { 0 }, fields::TIME_TO_RESPONSE, &mut |random| {
-            let stop = later(at, Duration::from_secs(random.below(20_000) as u64));
-            ServiceLevel { goal: 4 * 60 * 60, start: at, stop: Some(stop) }
-        });
-        maybe(10, fields::KEYWORDS, &mut |random| Labels(vec![text::label(random)]));
-        maybe(10, fields::RISK, &mut |random| Choice(random.below(3)));
-        values
-    }
 }
 
 fn description(random: &mut Random) -> Document {
-    match random.below(200) {
-        0 => Document::new(random, Size::Full),
-        1..30 => Document::None,
-        30..110 => Document::new(random, Size::Short),
+    match random.below(100) {
+        0..15 => Document::None,
+        15..55 => Document::new(random, Size::Short),
         _ => Document::new(random, Size::Long),
     }
 }
@@ -439,15 +371,4 @@ fn properties(random: &mut Random) -> BTreeMap<String, Value> {
             .insert("source/system:id".to_owned(), json!(format!("old-{}", random.below(9000))));
     }
     properties
-}
-
-/// The rank of the n-th issue, in the form that Jira gives ranks.
-fn rank(mut number: u64) -> String {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut digits = [b'0'; 5];
-    for digit in digits.iter_mut().rev() {
-        *digit = DIGITS[(number % 36) as usize];
-        number /= 36;
-    }
-    format!("0|i{}:", String::from_utf8_lossy(&digits))
 }

@@ -6,8 +6,8 @@ use super::model::{Document, Size, User};
 use super::random::Random;
 use super::{state, text};
 
-/// What Jira allows in a rich text, in characters of text.
-const FULL_CHARACTERS: usize = 32_000;
+/// Jira allows 32,767 characters of text; the last block may go somewhat beyond this.
+const FULL_CHARACTERS: usize = 31_000;
 
 impl Document {
     /// Writes the document; the users are those that it may mention.
@@ -21,7 +21,9 @@ impl Document {
                 if let Some(attachment) = media {
                     content.push(media_single(*attachment));
                 }
-                json!({"type": "doc", "version": 1, "content": content})
+                let mut document = node("doc", content);
+                document["version"] = json!(1);
+                document
             }
         }
     }
@@ -98,19 +100,19 @@ impl Writer<'_> {
 
     fn block(&mut self) -> Value {
         match self.random.below(20) {
-            0 => self.list("bulletList", json!({})),
-            1 => self.list("orderedList", json!({"order": 1})),
+            0 => node("bulletList", self.items()),
+            1 => attributed("orderedList", json!({"order": 1}), self.items()),
             2 | 3 => self.code(),
             4 => self.table(),
             5 => {
                 let kind = self.random.one_of(&["info", "note", "warning", "error", "success"]);
-                json!({"type": "panel", "attrs": {"panelType": kind}, "content": [self.paragraph(1)]})
+                attributed("panel", json!({"panelType": kind}), vec![self.paragraph(1)])
             }
             6 => {
                 let level = self.random.between(2, 4);
-                json!({"type": "heading", "attrs": {"level": level}, "content": [self.text()]})
+                attributed("heading", json!({"level": level}), vec![self.text()])
             }
-            7 => json!({"type": "blockquote", "content": [self.paragraph(1)]}),
+            7 => node("blockquote", vec![self.paragraph(1)]),
             8 => json!({"type": "rule"}),
             _ => {
                 let sentences = self.random.between(1, 4);
@@ -135,7 +137,7 @@ impl Writer<'_> {
             }
             content.push(self.text());
         }
-        json!({"type": "paragraph", "content": content})
+        node("paragraph", content)
     }
 
     fn text(&mut self) -> Value {
@@ -151,7 +153,8 @@ impl Writer<'_> {
             1 => json!({"type": "em"}),
             2 => json!({"type": "code"}),
             _ => {
-                json!({"type": "link", "attrs": {"href": format!("https://docs.example.com/p/{}", self.random.below(9000))}})
+                let page = self.random.below(9000);
+                json!({"type": "link", "attrs": {"href": format!("https://docs.example.com/p/{page}")}})
             }
         };
         json!({"type": "text", "text": "see here ", "marks": [mark]})
@@ -178,29 +181,33 @@ impl Writer<'_> {
         json!({"type": "codeBlock", "attrs": {"language": language}, "content": [{"type": "text", "text": code}]})
     }
 
-    fn list(&mut self, kind: &str, attrs: Value) -> Value {
+    fn items(&mut self) -> Vec<Value> {
         let count = self.random.between(2, 5);
-        let items: Vec<_> = (0..count)
-            .map(|_| json!({"type": "listItem", "content": [self.paragraph(1)]}))
-            .collect();
-        let mut list = json!({"type": kind, "content": items});
-        if attrs.as_object().is_some_and(|attrs| !attrs.is_empty()) {
-            list["attrs"] = attrs;
-        }
-        list
+        (0..count).map(|_| node("listItem", vec![self.paragraph(1)])).collect()
     }
 
     fn table(&mut self) -> Value {
         let columns = self.random.between(2, 3);
-        let rows: Vec<_> = (0..self.random.between(2, 4))
-            .map(|row| {
-                let cell = if row == 0 { "tableHeader" } else { "tableCell" };
-                let cells: Vec<_> = (0..columns)
-                    .map(|_| json!({"type": cell, "attrs": {}, "content": [self.paragraph(1)]}))
-                    .collect();
-                json!({"type": "tableRow", "content": cells})
-            })
-            .collect();
-        json!({"type": "table", "attrs": {"isNumberColumnEnabled": false, "layout": "default"}, "content": rows})
+        let rows = self.random.between(2, 4);
+        let row = |row| {
+            let kind = if row == 0 { "tableHeader" } else { "tableCell" };
+            let cell = |_| attributed(kind, json!({}), vec![self.paragraph(1)]);
+            node("tableRow", (0..columns).map(cell).collect())
+        };
+        let rows = (0..rows).map(row).collect();
+        attributed("table", json!({"isNumberColumnEnabled": false, "layout": "default"}), rows)
     }
+}
+
+// `json!` copies what is put into it: whole documents are put together by hand.
+fn node(kind: &str, content: Vec<Value>) -> Value {
+    let mut node = json!({"type": kind});
+    node["content"] = content.into();
+    node
+}
+
+fn attributed(kind: &str, attrs: Value, content: Vec<Value>) -> Value {
+    let mut node = node(kind, content);
+    node["attrs"] = attrs;
+    node
 }

@@ -76,8 +76,6 @@ pub(crate) struct Status {
     pub(crate) category: usize,
 }
 
-pub(crate) const DONE: usize = 4;
-
 pub(crate) const STATUSES: [Status; 6] = [
     Status { id: "10000", name: "To Do", description: "", category: 1 },
     Status {
@@ -103,8 +101,6 @@ pub(crate) struct Priority {
     pub(crate) color: &'static str,
     pub(crate) description: &'static str,
 }
-
-pub(crate) const MEDIUM: usize = 2;
 
 pub(crate) const PRIORITIES: [Priority; 5] = [
     Priority {

@@ -26,12 +26,11 @@ impl Clock {
         *self = Self::start(at.max(self.now()));
     }
 
-    /// The first multiple of `step` that is not before now: what happens then does not depend on how long the program ran.
+    /// The first multiple of `step` after now: what happens then does not depend on how long the program ran.
     pub(crate) fn next(&self, step: Duration) -> Timestamp {
         let step = step.as_millis().max(1) as i64;
         let now = self.now().as_millisecond();
-        Timestamp::from_millisecond((now + step - 1).div_euclid(step) * step)
-            .unwrap_or(Timestamp::MAX)
+        Timestamp::from_millisecond((now.div_euclid(step) + 1) * step).unwrap_or(Timestamp::MAX)
     }
 }
 

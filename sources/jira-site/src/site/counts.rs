@@ -23,7 +23,7 @@ pub struct Counts {
     pub attachments: usize,
     /// The sum of the attachments' sizes.
     pub attachment_bytes: u64,
-    /// Issue links of which at least one end can be read; each counts once.
+    /// Issue links of which both ends can be read; each counts once.
     pub links: usize,
     /// Remote links.
     pub remote_links: usize,
@@ -79,7 +79,7 @@ impl State {
         }
         let readable = |issue| self.readable(issue).is_some();
         counts.links =
-            self.links.values().filter(|link| readable(link.from) || readable(link.to)).count();
+            self.links.values().filter(|link| readable(link.from) && readable(link.to)).count();
         counts
     }
 }

@@ -244,19 +244,19 @@ impl State {
     }
 
     /// Links two issues; both note it.
-    pub(crate) fn link(&mut self, from: Id, to: Id, link_type: usize, by: By) {
+    pub(crate) fn link(&mut self, from: Id, to: Id, kind: usize, by: By) {
         let (Some(source), Some(target)) = (self.issues.get(&from), self.issues.get(&to)) else {
             return;
         };
         let (source_key, target_key) = (self.key_of(source), self.key_of(target));
-        let words = &LINK_TYPES[link_type];
+        let words = &LINK_TYPES[kind];
         let note = |key: String, words: &str| {
             ChangeItem::system("Link", None)
                 .to(Some(key.clone()), Some(format!("This issue {words} {key}")))
         };
         let id = self.next.link;
         self.next.link += 1;
-        self.links.insert(id, Link { id, link_type, from, to });
+        self.links.insert(id, Link { id, kind, from, to });
         let outward = note(target_key, words.outward);
         let inward = note(source_key, words.inward);
         self.change(from, by, vec![outward], |issue| issue.links.push(id));
@@ -318,7 +318,7 @@ impl Issue {
     }
 
     pub(crate) fn is_subtask(&self) -> bool {
-        ISSUE_TYPES[self.issue_type].level < 0
+        ISSUE_TYPES[self.kind].level < 0
     }
 }
 

@@ -123,15 +123,26 @@ pub(crate) fn number_of(field: &str) -> Option<u32> {
 }
 
 impl Kind {
-    /// The names of the options, of a cascade those of the first level.
-    pub(crate) fn options(self) -> Vec<&'static str> {
+    /// The name of an option, of a cascade one of the first level.
+    pub(crate) fn option(self, place: usize) -> Option<&'static str> {
         match self {
             Kind::Select(options)
             | Kind::Radio(options)
             | Kind::Checkboxes(options)
-            | Kind::MultiSelect(options) => options.to_vec(),
-            Kind::Cascade(options) => options.iter().map(|(name, _)| *name).collect(),
-            _ => Vec::new(),
+            | Kind::MultiSelect(options) => options.get(place).copied(),
+            Kind::Cascade(options) => options.get(place).map(|(name, _)| *name),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn option_count(self) -> usize {
+        match self {
+            Kind::Select(options)
+            | Kind::Radio(options)
+            | Kind::Checkboxes(options)
+            | Kind::MultiSelect(options) => options.len(),
+            Kind::Cascade(options) => options.len(),
+            _ => 0,
         }
     }
 

@@ -12,11 +12,13 @@ mod day;
 mod edit;
 mod feeds;
 mod fields;
+mod filling;
 mod generate;
 pub mod jql;
 mod mishap;
 mod model;
 mod options;
+mod overwrite;
 mod random;
 mod remove;
 mod render;
@@ -60,7 +62,7 @@ impl Site {
         self.state().advance(by);
     }
 
-    /// Lets a day of ordinary work happen, from the next full hour on, and puts the clock at its end.
+    /// Lets a day of ordinary work happen, from the next full ten minutes on, and puts the clock at its end.
     pub fn day(&self, day: &Day) -> DayReport {
         self.state().live_through(day)
     }
@@ -81,6 +83,8 @@ impl Site {
     }
 
     /// Locks the state, to read it or to render from it.
+    ///
+    /// Everything else that is asked of the site waits until the guard is dropped, also on the same thread.
     pub fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it held the lock has not left half a change: edits do not panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

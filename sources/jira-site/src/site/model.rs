@@ -75,7 +75,7 @@ pub(crate) struct Issue {
     /// Keys it had before it was moved; they still lead to it.
     pub(crate) old_keys: Vec<String>,
     /// The place in [`catalogue::ISSUE_TYPES`](super::catalogue::ISSUE_TYPES); the other catalogues are meant likewise below.
-    pub(crate) issue_type: usize,
+    pub(crate) kind: usize,
     pub(crate) parent: Option<Id>,
     pub(crate) children: Vec<Id>,
     pub(crate) summary: String,
@@ -221,7 +221,7 @@ pub(crate) struct RemoteLink {
 
 pub(crate) struct Link {
     pub(crate) id: Id,
-    pub(crate) link_type: usize,
+    pub(crate) kind: usize,
     /// The issue that shows the outward words, as "blocks".
     pub(crate) from: Id,
     /// The issue that shows the inward words, as "is blocked by".

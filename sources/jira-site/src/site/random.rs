@@ -46,10 +46,6 @@ impl Random {
         let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         ((unit * unit * unit) * end as f64) as usize
     }
-
-    pub(crate) fn fork(&mut self) -> Self {
-        Self(self.next())
-    }
 }
 
 /// Scrambles a number.

@@ -69,7 +69,7 @@ impl State {
     pub(crate) fn unlink(&mut self, link: Id, disappearing: Option<Id>, by: By) {
         let Some(link) = self.links.remove(&link) else { return };
         let key = |issue: Id| self.issues.get(&issue).map(|issue| self.key_of(issue));
-        let words = &LINK_TYPES[link.link_type];
+        let words = &LINK_TYPES[link.kind];
         let ends =
             [(link.from, key(link.to), words.outward), (link.to, key(link.from), words.inward)];
         for (end, other, words) in ends {

@@ -7,29 +7,34 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
 /// A served site and a client of it.
-pub struct Client {
+pub(crate) struct Client {
     /// The site.
-    pub server: Server,
+    pub(crate) server: Server,
     http: reqwest::Client,
 }
 
 #[allow(dead_code, reason = "each test binary uses its own part")]
 impl Client {
     /// Serves a small site.
-    pub fn new() -> Client {
+    pub(crate) fn new() -> Client {
         Client::with(ServerOptions::default())
     }
 
     /// Serves a small site with these options.
-    pub fn with(options: ServerOptions) -> Client {
-        let site = Site::generate(&SiteOptions::default());
+    pub(crate) fn with(options: ServerOptions) -> Client {
+        Client::of(&SiteOptions::default(), options)
+    }
+
+    /// Serves the site that these options describe.
+    pub(crate) fn of(site: &SiteOptions, options: ServerOptions) -> Client {
+        let site = Site::generate(site);
         let server = Server::spawn(site, options).expect("a port is free");
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build();
         Client { server, http: http.expect("the client is built") }
     }
 
     /// A request without credentials; `path` may be a whole URL.
-    pub fn anonymous(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn anonymous(&self, method: &str, path: &str) -> RequestBuilder {
         let url = match path.strip_prefix('/') {
             Some(path) => format!("{}/{path}", self.server.url()),
             None => path.to_owned(),
@@ -39,13 +44,13 @@ impl Client {
     }
 
     /// A request with credentials.
-    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let Credentials { email, token, .. } = Credentials::default();
         self.anonymous(method, path).basic_auth(email, Some(token))
     }
 
     /// Sends a GET, or a POST where there is a body.
-    pub async fn send(&self, path: &str, body: Option<&Value>) -> Response {
+    pub(crate) async fn send(&self, path: &str, body: Option<&Value>) -> Response {
         let request = match body {
             None => self.request("GET", path),
             Some(body) => self
@@ -57,24 +62,24 @@ impl Client {
     }
 
     /// The JSON that comes back from a GET, with its status.
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         parsed(self.send(path, None).await).await
     }
 
     /// The JSON that comes back from a POST, with its status.
-    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         parsed(self.send(path, Some(&body)).await).await
     }
 
     /// The JSON of a GET that must succeed.
-    pub async fn ok(&self, path: &str) -> Value {
+    pub(crate) async fn ok(&self, path: &str) -> Value {
         let (status, value) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {value}");
         value
     }
 
     /// Every issue's id, in the order of keys.
-    pub async fn issue_ids(&self) -> Vec<String> {
+    pub(crate) async fn issue_ids(&self) -> Vec<String> {
         let jql = "project%20is%20not%20EMPTY%20ORDER%20BY%20key%20ASC";
         let path = format!("/rest/api/3/search/jql?jql={jql}&maxResults=5000");
         let found = self.ok(&path).await;
@@ -83,7 +88,7 @@ impl Client {
     }
 
     /// Fails where a request was wrong.
-    pub fn assert_no_violations(&self) {
+    pub(crate) fn assert_no_violations(&self) {
         let violations: Vec<String> =
             self.server.violations().iter().map(ToString::to_string).collect();
         assert!(violations.is_empty(), "{violations:#?}");

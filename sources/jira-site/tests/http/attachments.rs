@@ -1,6 +1,7 @@
 //! Downloads.
 
-use esker_jira_site::server::{Fault, ViolationKind, When};
+use esker_jira_site::server::{Fault, ServerOptions, ViolationKind, When};
+use esker_jira_site::site::SiteOptions;
 use serde_json::Value;
 
 use crate::client::Client;
@@ -53,6 +54,21 @@ async fn credentials_do_not_go_to_the_media_store() {
     assert_eq!(kinds, [ViolationKind::LeakedCredentials]);
     let forged = address.replacen("token=", "token=1", 1);
     assert_eq!(client.anonymous("GET", &forged).send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn a_file_may_be_larger_than_the_memory() {
+    let size = 1 << 40;
+    let site = SiteOptions { huge_attachment_bytes: Some(size), ..SiteOptions::default() };
+    let client = Client::of(&site, ServerOptions::default());
+    let huge = attachments(&client).await.into_iter().find(|it| it["size"] == size);
+    let direct = format!("{}?redirect=false", path(&huge.expect("there is a large file")));
+    let mut whole = client.send(&direct, None).await;
+    assert_eq!(whole.content_length(), Some(size));
+    assert!(whole.chunk().await.unwrap().is_some());
+    let end = client.request("GET", &direct).header("range", "bytes=-9").send().await.unwrap();
+    assert_eq!(end.status(), 206);
+    assert_eq!(end.bytes().await.unwrap().len(), 9);
 }
 
 #[tokio::test]

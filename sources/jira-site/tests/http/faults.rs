@@ -51,7 +51,6 @@ async fn bodies_are_sent_badly() {
     let slow = Fault::Slow { piece: whole.len() / 3, pause: Duration::from_millis(1) };
     faults.add(FIELDS, When::Nth(2), slow).unwrap();
     faults.add(FIELDS, When::Nth(3), Fault::Endless).unwrap();
-    faults.add(FIELDS, When::Nth(4), Fault::Stall).unwrap();
     let cut = client.send("/rest/api/3/field", None).await;
     assert_eq!(cut.content_length(), Some(whole.len() as u64));
     assert!(cut.bytes().await.is_err());
@@ -62,6 +61,9 @@ async fn bodies_are_sent_badly() {
         read += endless.chunk().await.unwrap().expect("more of it").len();
     }
     drop(endless);
+    faults.add(FIELDS, When::Nth(1), Fault::HangUp).unwrap();
+    assert!(client.request("GET", "/rest/api/3/field").send().await.is_err());
+    faults.add(FIELDS, When::Nth(1), Fault::Stall).unwrap();
     let mut stalled = client.send("/rest/api/3/field", None).await;
     assert_eq!(stalled.status(), 200);
     let nothing = tokio::time::timeout(Duration::from_millis(50), stalled.chunk()).await;

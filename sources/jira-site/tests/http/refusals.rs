@@ -1,6 +1,6 @@
 //! What the site refuses, and what it notes as a client's mistake.
 
-use esker_jira_site::server::ViolationKind as Wrong;
+use esker_jira_site::server::{Fault, ViolationKind as Wrong, When};
 use serde_json::json;
 
 use crate::client::Client;
@@ -50,6 +50,18 @@ async fn what_is_not_there_is_refused_and_noted() {
     let (_, issue) = client.get("/rest/api/3/issue/NOPE-1").await;
     let message = "Issue does not exist or you do not have permission to see it.";
     assert_eq!(issue, json!({ "errorMessages": [message], "errors": {} }));
+}
+
+#[tokio::test]
+async fn a_site_that_was_stopped_answers_no_more() {
+    let client = Client::new();
+    let waiting = client.server.faults();
+    waiting.add("*", When::Always, Fault::Stall).unwrap();
+    let url = format!("{}/rest/api/3/myself", client.server.url());
+    let mut stalled = client.send("/rest/api/3/myself", None).await;
+    client.server.stop().await;
+    assert!(!matches!(stalled.chunk().await, Ok(Some(_))), "open connections are closed");
+    assert!(reqwest::get(url).await.is_err());
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn answers_agree_with_the_document() {
         }
         let operation = document.operation(endpoint.path, endpoint.verb.name());
         let operation = operation.expect("the document has the operation");
-        let schema = document.answer(operation).expect("the operation has an answer");
+        let schema = document::answer(operation).expect("the operation has an answer");
         for fault in schema::check(&document, schema, &visit.answer) {
             let explains = |deviation: &(&str, &str, &str)| {
                 visit.endpoint.contains(deviation.0) && fault.place.ends_with(deviation.1)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// The folder of Atlassian's documents; none where it is absent and nobody insists on it.
 #[expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
-pub fn shared(left_out: &str) -> Option<PathBuf> {
+pub(crate) fn shared(left_out: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/atlassian");
     if folder.is_dir() {
         return Some(folder);
@@ -20,25 +20,30 @@ pub fn shared(left_out: &str) -> Option<PathBuf> {
 }
 
 /// An OpenAPI document.
-pub struct Document {
+pub(crate) struct Document {
     root: Value,
 }
 
 impl Document {
     /// Reads the document of that name.
-    pub fn open(shared: &Path, name: &str) -> Document {
+    pub(crate) fn open(shared: &Path, name: &str) -> Document {
         let path = shared.join("openapi").join(name);
         let text = fs::read(&path).expect("the document is readable");
         Document { root: serde_json::from_slice(&text).expect("the document is JSON") }
     }
 
+    /// A document that is at hand.
+    pub(crate) fn of(root: Value) -> Document {
+        Document { root }
+    }
+
     /// The operation of a path and a method.
-    pub fn operation(&self, path: &str, method: &str) -> Option<&Value> {
+    pub(crate) fn operation(&self, path: &str, method: &str) -> Option<&Value> {
         self.root["paths"].get(path)?.get(method.to_ascii_lowercase())
     }
 
     /// Follows references until there is a schema.
-    pub fn resolve<'a>(&'a self, mut schema: &'a Value) -> &'a Value {
+    pub(crate) fn resolve<'a>(&'a self, mut schema: &'a Value) -> &'a Value {
         while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             schema = self.reference(reference);
         }
@@ -46,28 +51,28 @@ impl Document {
     }
 
     /// What a reference names.
-    pub fn reference(&self, reference: &str) -> &Value {
+    pub(crate) fn reference(&self, reference: &str) -> &Value {
         let pointer = reference.strip_prefix('#').expect("references stay in the document");
         self.root.pointer(pointer).unwrap_or_else(|| panic!("{reference} is nowhere"))
     }
 
     /// The schema of an operation's request body.
-    pub fn body<'a>(&'a self, operation: &'a Value) -> Option<&'a Value> {
+    pub(crate) fn body<'a>(&'a self, operation: &'a Value) -> Option<&'a Value> {
         let schema = operation.pointer("/requestBody/content/application~1json/schema")?;
         Some(self.resolve(schema))
     }
 
-    /// The schema of an operation's answer, where it has one.
-    pub fn answer<'a>(&self, operation: &'a Value) -> Option<&'a Value> {
-        operation.pointer("/responses/200/content/application~1json/schema")
-    }
-
     /// Every property name of every schema.
-    pub fn property_names(&self) -> BTreeSet<String> {
+    pub(crate) fn property_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         collect_properties(&self.root["components"]["schemas"], &mut names);
         names
     }
+}
+
+/// The schema of an operation's answer, where it has one.
+pub(crate) fn answer(operation: &Value) -> Option<&Value> {
+    operation.pointer("/responses/200/content/application~1json/schema")
 }
 
 fn collect_properties(schema: &Value, names: &mut BTreeSet<String>) {

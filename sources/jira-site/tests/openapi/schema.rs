@@ -6,15 +6,15 @@ use crate::document::Document;
 
 /// Where in a value something is wrong, and what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Property names from the top; items of arrays are `[]`.
-    pub place: String,
+    pub(crate) place: String,
     /// What is wrong there.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// Checks a value against a schema of the document; returns all that is wrong.
-pub fn check(document: &Document, schema: &Value, value: &Value) -> Vec<Fault> {
+pub(crate) fn check(document: &Document, schema: &Value, value: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     Checker { document, faults: &mut faults }.value(schema, value, "$");
     faults.sort();
@@ -155,4 +155,54 @@ fn has_format(text: &str, format: &str) -> bool {
 
 fn list<'a>(schema: &'a Value, key: &str) -> &'a [Value] {
     schema[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[test]
+fn the_checker_finds_what_is_wrong() {
+    use serde_json::json;
+
+    let document = Document::of(json!({ "components": { "schemas": {
+        "Name": { "type": "string" },
+        "Row": {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": false,
+            "properties": {
+                "id": { "type": "integer" },
+                "name": { "allOf": [{ "$ref": "#/components/schemas/Name" }] },
+                "at": { "type": "string", "format": "date-time" },
+                "kind": { "type": "string", "enum": ["a", "b"] },
+                "more": { "type": "object", "additionalProperties": { "type": "boolean" } },
+                "none": { "type": "string", "nullable": true },
+                "any": {},
+                "tags": { "type": "array", "uniqueItems": true, "items": { "type": "string" } },
+                "either": { "oneOf": [{ "type": "string" }, { "type": "integer" }] },
+            },
+        },
+    } } }));
+    let rows = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Row" } });
+    for (row, place) in [
+        (json!({ "id": 1, "name": "n", "kind": "b", "any": null, "none": null }), ""),
+        (json!({ "id": 1, "at": "2026-03-01T21:20:00.000+1100", "either": 1 }), ""),
+        (json!({ "id": 1, "more": { "x": true }, "tags": ["a", "b"], "either": "a" }), ""),
+        (json!({}), "$[].id"),
+        (json!({ "id": "1" }), "$[].id"),
+        (json!({ "id": 1.5 }), "$[].id"),
+        (json!({ "id": null }), "$[].id"),
+        (json!({ "id": 1, "name": 1 }), "$[].name"),
+        (json!({ "id": 1, "name": null }), "$[].name"),
+        (json!({ "id": 1, "at": "2026-03-01T21:20:00Z" }), "$[].at"),
+        (json!({ "id": 1, "kind": "c" }), "$[].kind"),
+        (json!({ "id": 1, "more": { "x": 1 } }), "$[].more.x"),
+        (json!({ "id": 1, "tags": ["a", "a"] }), "$[].tags"),
+        (json!({ "id": 1, "tags": [1] }), "$[].tags[]"),
+        (json!({ "id": 1, "either": true }), "$[].either"),
+        (json!({ "id": 1, "other": 1 }), "$[].other"),
+        (json!([]), "$[]"),
+    ] {
+        let found = check(&document, &rows, &json!([row]));
+        let places: Vec<&str> = found.iter().map(|fault| &*fault.place).collect();
+        let expected: Vec<&str> = [place].into_iter().filter(|place| !place.is_empty()).collect();
+        assert_eq!(places, expected, "{row}");
+    }
 }

@@ -157,7 +157,7 @@ fn compare_answer(
     operation: &Value,
     differences: &mut Vec<String>,
 ) {
-    let schema = document.answer(operation).map(|schema| document.resolve(schema));
+    let schema = document::answer(operation).map(|schema| document.resolve(schema));
     let kind = schema.map_or("", |schema| schema["type"].as_str().unwrap_or_default());
     let paged = |names: &[&str]| {
         schema

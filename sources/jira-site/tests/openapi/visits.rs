@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use esker_jira_site::server::{Shape, endpoints};
+use esker_jira_site::server::{Endpoint, Shape, endpoints};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 
+/// No project of the site has a property: there is none to ask for.
+const NEVER_ANSWERS: &str = "getProjectProperty";
+
 /// One answer of the site.
-pub struct Visit {
+pub(crate) struct Visit {
     /// The endpoint's name.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The request, for people.
-    pub request: String,
+    pub(crate) request: String,
     /// What came back.
-    pub answer: Value,
+    pub(crate) answer: Value,
 }
 
 /// Asks and remembers the answers.
@@ -61,7 +64,7 @@ impl Tour<'_> {
 }
 
 /// Asks every endpoint, and checks that none is left out.
-pub async fn all(client: &Client) -> Vec<Visit> {
+pub(crate) async fn all(client: &Client) -> Vec<Visit> {
     let mut tour = Tour { client, visits: Vec::new() };
     configuration(&mut tour).await;
     users(&mut tour).await;
@@ -75,7 +78,8 @@ pub async fn all(client: &Client) -> Vec<Visit> {
     let visited: BTreeSet<&str> = tour.visits.iter().map(|visit| &*visit.endpoint).collect();
     let expected: BTreeSet<String> = endpoints()
         .filter(|endpoint| !matches!(endpoint.shape, Shape::Bytes | Shape::Gone))
-        .map(|endpoint| endpoint.name())
+        .filter(|endpoint| endpoint.operation != NEVER_ANSWERS)
+        .map(Endpoint::name)
         .collect();
     assert_eq!(visited, expected.iter().map(String::as_str).collect::<BTreeSet<_>>());
     tour.visits
@@ -141,12 +145,6 @@ async fn projects(tour: &mut Tour<'_>) {
         let role = tour.get("role", &[], "").await[0]["id"].to_string();
         tour.get(&format!("{project}/role/{{id}}"), &[&key, &role], "").await;
     }
-    // No project has a property: this cannot be asked for.
-    tour.visits.push(Visit {
-        endpoint: "GET /rest/api/3/project/{projectIdOrKey}/properties/{propertyKey}".to_owned(),
-        request: String::new(),
-        answer: json!({ "key": "a", "value": 1 }),
-    });
 }
 
 async fn searches(tour: &mut Tour<'_>) {

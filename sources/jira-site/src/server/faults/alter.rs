@@ -78,16 +78,12 @@ fn alter_json(fault: &Fault, arguments: &Arguments, value: &mut Value) -> bool {
         }),
         Fault::IssueErrors(count) => issue_errors(value, *count),
         Fault::NumbersAsStrings => change_each(value, &|_, value| match value {
-            Value::Number(number) => Some(Some(Value::String(number.to_string()))),
-            _ => None,
+            Value::Number(number) => Change::Replace(Value::String(number.to_string())),
+            _ => Change::Keep,
         }),
-        Fault::NullProperties(names) => change_each(value, &|name, _| {
-            names.iter().any(|n| n == name).then_some(Some(Value::Null))
-        }),
-        Fault::MissingProperties(names) => {
-            change_each(value, &|name, _| names.iter().any(|n| n == name).then_some(None))
-        }
-        Fault::NoInsight => change_each(value, &|name, _| (name == "insight").then_some(None)),
+        Fault::NullProperties(names) => change_named(value, names, || Change::Replace(Value::Null)),
+        Fault::MissingProperties(names) => change_named(value, names, || Change::Remove),
+        Fault::NoInsight => change_named(value, &["insight".to_owned()], || Change::Remove),
         Fault::WrongCount { by } => {
             let Some(count) = value.get_mut("count") else { return false };
             *count = Value::from((count.as_i64().unwrap_or_default() + by).max(0));
@@ -137,49 +133,44 @@ fn issue_errors(value: &mut Value, count: usize) -> bool {
     !lost.is_empty()
 }
 
-/// Replaces or removes values at any depth; `change` sees a property's name, or the array's for items.
-fn change_each(value: &mut Value, change: &dyn Fn(&str, &Value) -> Option<Option<Value>>) -> bool {
-    fn walk(
-        name: &str,
-        value: &mut Value,
-        change: &dyn Fn(&str, &Value) -> Option<Option<Value>>,
-    ) -> bool {
-        match value {
-            Value::Array(items) => {
-                let mut changed = false;
-                for item in items {
-                    if let Some(Some(new)) = change("", item) {
-                        *item = new;
-                        changed = true;
-                    } else {
-                        changed |= walk(name, item, change);
-                    }
-                }
-                changed
+/// What becomes of one value.
+enum Change {
+    Keep,
+    Replace(Value),
+    Remove,
+}
+
+/// Replaces or removes values at any depth; `change` sees a property's name, which is empty for items of arrays.
+fn change_each(value: &mut Value, change: &dyn Fn(&str, &Value) -> Change) -> bool {
+    let mut changed = false;
+    let mut keeps = |name: &str, value: &mut Value| {
+        match change(name, value) {
+            Change::Keep => {
+                changed |= change_each(value, change);
+                return true;
             }
-            Value::Object(object) => {
-                let mut changed = false;
-                object.retain(|name, value| match change(name, value) {
-                    Some(Some(new)) => {
-                        *value = new;
-                        changed = true;
-                        true
-                    }
-                    Some(None) => {
-                        changed = true;
-                        false
-                    }
-                    None => {
-                        changed |= walk(name, value, change);
-                        true
-                    }
-                });
-                changed
+            Change::Replace(new) => *value = new,
+            Change::Remove => {
+                changed = true;
+                return false;
             }
-            _ => false,
         }
+        changed = true;
+        true
+    };
+    match value {
+        Value::Array(items) => items.retain_mut(|item| keeps("", item)),
+        Value::Object(object) => object.retain(|name, value| keeps(name, value)),
+        _ => {}
     }
-    walk("", value, change)
+    changed
+}
+
+/// Replaces or removes the properties of these names at any depth.
+fn change_named(value: &mut Value, names: &[String], change: fn() -> Change) -> bool {
+    change_each(value, &|name, _| {
+        if names.iter().any(|known| known == name) { change() } else { Change::Keep }
+    })
 }
 
 /// Makes a file longer, by zeros, or shorter.

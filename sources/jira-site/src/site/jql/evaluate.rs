@@ -284,7 +284,7 @@ fn value(issue: &Issue, field: Field) -> Option<u64> {
         Field::Creator => Some(issue.creator),
         Field::Status => Some(issue.status),
         Field::StatusCategory => Some(STATUSES[issue.status].category),
-        Field::IssueType => Some(issue.issue_type),
+        Field::IssueType => Some(issue.kind),
         Field::Priority => issue.priority,
         Field::Resolution => issue.resolution,
         _ => None,
@@ -308,7 +308,7 @@ fn compare(state: &State, sort: Sort, one: &Seen<'_>, other: &Seen<'_>) -> Order
         }
         Field::Summary | Field::Text => one.issue.summary.cmp(&other.issue.summary),
         Field::Labels => one.issue.labels.cmp(&other.issue.labels),
-        Field::Rank => rank(one.issue).cmp(&rank(other.issue)),
+        Field::Rank => rank(one.issue).cmp(rank(other.issue)),
         field => value(one.issue, field).cmp(&value(other.issue, field)),
     };
     if sort.descending { ordering.reverse() } else { ordering }

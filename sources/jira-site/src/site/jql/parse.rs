@@ -68,9 +68,8 @@ impl Parser {
     }
 
     fn test(&mut self) -> Result<Test, JqlError> {
-        let name = match self.next() {
-            Some(Kind::Word(name) | Kind::Quoted(name)) => name,
-            _ => return Err(self.unexpected_last("Expecting a field name")),
+        let Some(Kind::Word(name) | Kind::Quoted(name)) = self.next() else {
+            return Err(self.unexpected_last("Expecting a field name"));
         };
         let field = Field::named(&name)?;
         let operator = self.operator()?;
@@ -161,9 +160,8 @@ impl Parser {
     fn order(&mut self) -> Result<Vec<Sort>, JqlError> {
         let mut order = Vec::new();
         loop {
-            let name = match self.next() {
-                Some(Kind::Word(name) | Kind::Quoted(name)) => name,
-                _ => return Err(self.unexpected_last("Expecting a field name")),
+            let Some(Kind::Word(name) | Kind::Quoted(name)) = self.next() else {
+                return Err(self.unexpected_last("Expecting a field name"));
             };
             let field = Field::named(&name)?;
             if field == Field::Text {

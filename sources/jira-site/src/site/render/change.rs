@@ -37,8 +37,8 @@ impl State {
         let mut json = json!({
             "id": change.id.to_string(),
             "created": self.stamp(change.created),
-            "items": items.map(item_json).collect::<Vec<_>>(),
         });
+        json["items"] = items.map(item_json).collect();
         // What nobody in particular did has no author at all.
         if change.author.is_some() {
             json["author"] = self.person_json(change.author, base);

@@ -159,14 +159,15 @@ pub(super) fn issue_type_json(issue_type: &IssueType, base: &str) -> Value {
 }
 
 pub(super) fn status_json(status: &Status, base: &str) -> Value {
-    json!({
+    let mut json = json!({
         "self": format!("{base}/rest/api/3/status/{}", status.id),
         "description": status.description,
         "iconUrl": format!("{base}/images/icons/statuses/generic.png"),
         "name": status.name,
         "id": status.id,
-        "statusCategory": category_json(&STATUS_CATEGORIES[status.category], base),
-    })
+    });
+    json["statusCategory"] = category_json(&STATUS_CATEGORIES[status.category], base);
+    json
 }
 
 pub(super) fn category_json(category: &StatusCategory, base: &str) -> Value {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::config::{issue_type_json, priority_json, resolution_json, status_json};
 use super::parts::duration;
-use super::project::{component_json, version_json};
+use super::project::{component_json, project_reference_json, version_json};
 use crate::site::catalogue::{ISSUE_TYPES, PRIORITIES, STATUSES};
 use crate::site::fields::{self, Custom, Kind};
 use crate::site::model::{Id, Issue, Project};
@@ -29,22 +29,24 @@ impl State {
         for (field, value) in &issue.overwritten {
             fields.insert(field.clone(), value.clone());
         }
-        Some(json!({
+        let mut json = json!({
             "expand": EXPAND,
             "id": issue.id.to_string(),
             "self": format!("{base}/rest/api/3/issue/{}", issue.id),
             "key": self.key_of(issue),
-            "fields": fields,
-        }))
+        });
+        // Not inside `json!`, which would copy them; the same below and next door.
+        json["fields"] = fields.into();
+        Some(json)
     }
 
     fn put_system_fields(&self, issue: &Issue, base: &str, fields: &mut Map<String, Value>) {
         let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         let project = self.projects.get(&issue.project);
         put("summary", json!(issue.summary));
-        put("issuetype", issue_type_json(&ISSUE_TYPES[issue.issue_type], base));
+        put("issuetype", issue_type_json(&ISSUE_TYPES[issue.kind], base));
         if let Some(project) = project {
-            put("project", self.project_reference_json(project, base));
+            put("project", project_reference_json(project, base));
         }
         put("status", status_json(&STATUSES[issue.status], base));
         put("statuscategorychangedate", json!(self.stamp(issue.status_since)));
@@ -69,7 +71,7 @@ impl State {
         put("watches", self.watches_json(issue, base));
         put("votes", self.vote_count_json(issue, base));
         // Whenever the account looked at it last: it looks at everything now and then.
-        let viewed = mix(issue.id ^ self.ticks) % 3 == 0;
+        let viewed = mix(issue.id ^ self.ticks).is_multiple_of(3);
         put("lastViewed", if viewed { json!(self.stamp(self.seen_at)) } else { Value::Null });
     }
 
@@ -114,26 +116,18 @@ impl State {
         // What is embedded of a long discussion is its newest part.
         let from = comments.len().saturating_sub(EMBEDDED);
         let newest = comments[from..].iter();
-        put(
-            "comment",
-            json!({
-                "comments": newest.map(|it| self.one_comment_json(issue.id, it, base)).collect::<Vec<_>>(),
-                "self": format!("{base}/rest/api/3/issue/{}/comment", issue.id),
-                "maxResults": comments.len() - from,
-                "total": comments.len(),
-                "startAt": from,
-            }),
-        );
-        let worklogs = issue.worklogs.iter().take(EMBEDDED);
-        put(
-            "worklog",
-            json!({
-                "startAt": 0,
-                "maxResults": EMBEDDED,
-                "total": issue.worklogs.len(),
-                "worklogs": worklogs.map(|it| self.one_worklog_json(issue.id, it, base)).collect::<Vec<_>>(),
-            }),
-        );
+        let mut page = json!({
+            "self": format!("{base}/rest/api/3/issue/{}/comment", issue.id),
+            "maxResults": comments.len() - from,
+            "total": comments.len(),
+            "startAt": from,
+        });
+        page["comments"] = newest.map(|it| self.one_comment_json(issue.id, it, base)).collect();
+        put("comment", page);
+        let oldest = issue.worklogs.iter().take(EMBEDDED);
+        let mut page = json!({"startAt": 0, "maxResults": EMBEDDED, "total": issue.worklogs.len()});
+        page["worklogs"] = oldest.map(|it| self.one_worklog_json(issue.id, it, base)).collect();
+        put("worklog", page);
         put("attachment", issue.attachments.iter().map(|it| self.file_json(it, base)).collect());
         put("issuelinks", self.issue_links_json(issue, base).into());
         let children = issue.children.iter().filter_map(|child| self.readable(*child));
@@ -169,7 +163,7 @@ impl State {
             }),
             Kind::EpicLink => {
                 let parent = issue.parent.and_then(|parent| self.readable(parent));
-                let epic = parent.filter(|parent| ISSUE_TYPES[parent.issue_type].level == 1);
+                let epic = parent.filter(|parent| ISSUE_TYPES[parent.kind].level == 1);
                 json!(epic.map(|epic| self.key_of(epic)))
             }
             _ => Value::Null,
@@ -178,20 +172,19 @@ impl State {
 
     /// An issue as links, parents and sub-tasks refer to it.
     pub(super) fn issue_reference_json(&self, issue: &Issue, base: &str) -> Value {
-        let mut fields = json!({
-            "summary": issue.summary,
-            "status": status_json(&STATUSES[issue.status], base),
-            "issuetype": issue_type_json(&ISSUE_TYPES[issue.issue_type], base),
-        });
+        let mut fields = json!({"summary": issue.summary});
+        fields["status"] = status_json(&STATUSES[issue.status], base);
+        fields["issuetype"] = issue_type_json(&ISSUE_TYPES[issue.kind], base);
         if let Some(place) = issue.priority {
             fields["priority"] = priority_json(&PRIORITIES[place], base);
         }
-        json!({
+        let mut json = json!({
             "id": issue.id.to_string(),
             "key": self.key_of(issue),
             "self": format!("{base}/rest/api/3/issue/{}", issue.id),
-            "fields": fields,
-        })
+        });
+        json["fields"] = fields;
+        json
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::config::link_type_json;
 use super::user::{CALLER, percent_encode};
 use crate::site::catalogue::{GROUPS, LINK_TYPES, ROLES};
-use crate::site::model::{Attachment, Comment, Id, Issue, RemoteLink, Visibility, Worklog};
+use crate::site::model::{Attachment, Comment, Id, Issue, Link, RemoteLink, Visibility, Worklog};
 use crate::site::state::State;
 
 impl State {
@@ -71,13 +71,10 @@ impl State {
     pub fn link_json(&self, link: u64, base: &str) -> Option<Value> {
         let link = self.links.get(&link)?;
         let (from, to) = (self.readable(link.from)?, self.readable(link.to)?);
-        Some(json!({
-            "id": link.id.to_string(),
-            "self": format!("{base}/rest/api/3/issueLink/{}", link.id),
-            "type": link_type_json(&LINK_TYPES[link.link_type], base),
-            "inwardIssue": self.issue_reference_json(from, base),
-            "outwardIssue": self.issue_reference_json(to, base),
-        }))
+        let mut json = link_head_json(link, base);
+        json["inwardIssue"] = self.issue_reference_json(from, base);
+        json["outwardIssue"] = self.issue_reference_json(to, base);
+        Some(json)
     }
 
     /// `GET /attachment/{id}`: what is known of a file.
@@ -97,12 +94,9 @@ impl State {
             } else {
                 ("inwardIssue", link.from)
             };
-            Some(json!({
-                "id": link.id.to_string(),
-                "self": format!("{base}/rest/api/3/issueLink/{}", link.id),
-                "type": link_type_json(&LINK_TYPES[link.link_type], base),
-                end: self.issue_reference_json(self.readable(other)?, base),
-            }))
+            let mut json = link_head_json(link, base);
+            json[end] = self.issue_reference_json(self.readable(other)?, base);
+            Some(json)
         };
         issue.links.iter().filter_map(one).collect()
     }
@@ -148,13 +142,13 @@ impl State {
         let mut json = json!({
             "self": format!("{base}/rest/api/3/issue/{issue}/comment/{}", comment.id),
             "id": comment.id.to_string(),
-            "author": self.person_json(comment.author, base),
-            "body": comment.body.render(&self.users),
-            "updateAuthor": self.person_json(comment.update_author, base),
             "created": self.stamp(comment.created),
             "updated": self.stamp(comment.updated),
             "jsdPublic": comment.public,
         });
+        json["author"] = self.person_json(comment.author, base);
+        json["body"] = comment.body.render(&self.users);
+        json["updateAuthor"] = self.person_json(comment.update_author, base);
         if let Some(visibility) = comment.visibility {
             json["visibility"] = visibility_json(visibility);
         }
@@ -164,8 +158,6 @@ impl State {
     pub(super) fn one_worklog_json(&self, issue: Id, worklog: &Worklog, base: &str) -> Value {
         let mut json = json!({
             "self": format!("{base}/rest/api/3/issue/{issue}/worklog/{}", worklog.id),
-            "author": self.person_json(worklog.author, base),
-            "updateAuthor": self.person_json(worklog.author, base),
             "created": self.stamp(worklog.created),
             "updated": self.stamp(worklog.updated),
             "started": self.stamp(worklog.started),
@@ -174,6 +166,8 @@ impl State {
             "id": worklog.id.to_string(),
             "issueId": issue.to_string(),
         });
+        json["author"] = self.person_json(worklog.author, base);
+        json["updateAuthor"] = self.person_json(worklog.author, base);
         if !worklog.comment.is_none() {
             json["comment"] = worklog.comment.render(&self.users);
         }
@@ -182,6 +176,14 @@ impl State {
         }
         json
     }
+}
+
+fn link_head_json(link: &Link, base: &str) -> Value {
+    json!({
+        "id": link.id.to_string(),
+        "self": format!("{base}/rest/api/3/issueLink/{}", link.id),
+        "type": link_type_json(&LINK_TYPES[link.kind], base),
+    })
 }
 
 fn visibility_json(visibility: Visibility) -> Value {

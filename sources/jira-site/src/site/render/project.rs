@@ -43,7 +43,7 @@ impl State {
     /// One of the values of `GET /project/search`.
     pub fn project_row_json(&self, project: u64, base: &str, expand: Expand) -> Option<Value> {
         let project = self.projects.get(&project)?;
-        let mut json = self.project_reference_json(project, base);
+        let mut json = project_reference_json(project, base);
         json["expand"] = json!("description,lead,issueTypes,url,projectKeys,permissions,insight");
         json["isPrivate"] = json!(false);
         json["style"] = json!(if project.team_managed { "next-gen" } else { "classic" });
@@ -137,34 +137,6 @@ impl State {
         Some(project.versions.iter().map(full).collect())
     }
 
-    /// A project as issues refer to it.
-    pub(super) fn project_reference_json(&self, project: &Project, base: &str) -> Value {
-        let avatar = 10_400 + project.id % 30;
-        let url = |size: &str| {
-            format!("{base}/rest/api/3/universal_avatar/view/type/project/avatar/{avatar}{size}")
-        };
-        let mut json = json!({
-            "self": format!("{base}/rest/api/3/project/{}", project.id),
-            "id": project.id.to_string(),
-            "key": project.key,
-            "name": project.name,
-            "projectTypeKey": "software",
-            "simplified": project.team_managed,
-            "avatarUrls": {
-                "48x48": url(""), "24x24": url("?size=small"), "16x16": url("?size=xsmall"), "32x32": url("?size=medium"),
-            },
-        });
-        if let Some((id, name, description)) =
-            project.category.map(|place| PROJECT_CATEGORIES[place])
-        {
-            json["projectCategory"] = json!({
-                "self": format!("{base}/rest/api/3/projectCategory/{id}"),
-                "id": id, "name": name, "description": description,
-            });
-        }
-        json
-    }
-
     /// What an administrator learns of a project without being allowed to browse it.
     fn insight_json(&self, project: &Project) -> Value {
         let issues = || {
@@ -178,6 +150,32 @@ impl State {
         }
         json
     }
+}
+
+/// A project as issues refer to it.
+pub(super) fn project_reference_json(project: &Project, base: &str) -> Value {
+    let avatar = 10_400 + project.id % 30;
+    let url = |size: &str| {
+        format!("{base}/rest/api/3/universal_avatar/view/type/project/avatar/{avatar}{size}")
+    };
+    let mut json = json!({
+        "self": format!("{base}/rest/api/3/project/{}", project.id),
+        "id": project.id.to_string(),
+        "key": project.key,
+        "name": project.name,
+        "projectTypeKey": "software",
+        "simplified": project.team_managed,
+        "avatarUrls": {
+            "48x48": url(""), "24x24": url("?size=small"), "16x16": url("?size=xsmall"), "32x32": url("?size=medium"),
+        },
+    });
+    if let Some((id, name, description)) = project.category.map(|place| PROJECT_CATEGORIES[place]) {
+        json["projectCategory"] = json!({
+            "self": format!("{base}/rest/api/3/projectCategory/{id}"),
+            "id": id, "name": name, "description": description,
+        });
+    }
+    json
 }
 
 pub(super) fn component_json(component: &Component, base: &str) -> Value {

@@ -54,11 +54,11 @@ impl State {
         let mut json = json!({
             "self": format!("{base}/rest/api/3/user?accountId={}", percent_encode(&user.account_id)),
             "accountId": user.account_id,
-            "avatarUrls": self.user_avatars(user),
             "active": user.active,
             "timeZone": if place == CALLER { &self.options.time_zone } else { user.time_zone },
             "accountType": user.account_type,
         });
+        json["avatarUrls"] = self.user_avatars(place, user);
         if user.deleted {
             json["accountType"] = json!("unknown");
             return json;
@@ -71,8 +71,8 @@ impl State {
     }
 
     /// The addresses change now and then although nobody changes the picture.
-    fn user_avatars(&self, user: &User) -> Value {
-        let hash = mix(user.account_id.len() as u64 ^ user.name.len() as u64) ^ self.ticks;
+    fn user_avatars(&self, place: UserIndex, user: &User) -> Value {
+        let hash = mix(place as u64 + 1) ^ self.ticks;
         let initials: String =
             user.name.split(' ').filter_map(|word| word.chars().next()).take(2).collect();
         let url = |size: u32| {
@@ -88,7 +88,15 @@ fn group_json(name: &str, id: &str, base: &str) -> Value {
 
 pub(super) fn percent_encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+            encoded.extend(['%', char::from(high), char::from(low)]);
+        }
+    }
+    encoded
 }

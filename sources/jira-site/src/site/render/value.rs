@@ -60,14 +60,12 @@ impl State {
         let elapsed =
             (stop.unwrap_or(self.seen_at).as_millisecond() - start.as_millisecond()).max(0);
         let breach = Timestamp::from_millisecond(start.as_millisecond() + goal).unwrap_or(start);
-        let mut cycle = json!({
-            "startTime": self.moment_json(start),
-            "breachTime": self.moment_json(breach),
-            "breached": elapsed > goal,
-            "goalDuration": duration_json(goal),
-            "elapsedTime": duration_json(elapsed),
-            "remainingTime": duration_json(goal - elapsed),
-        });
+        let mut cycle = json!({"breached": elapsed > goal});
+        cycle["startTime"] = self.moment_json(start);
+        cycle["breachTime"] = self.moment_json(breach);
+        cycle["goalDuration"] = duration_json(goal);
+        cycle["elapsedTime"] = duration_json(elapsed);
+        cycle["remainingTime"] = duration_json(goal - elapsed);
         let mut level = json!({
             "id": (field.number - 10_000).to_string(),
             "name": field.name,
@@ -158,13 +156,13 @@ fn option_id(field: &Custom, place: usize) -> String {
     let first: usize = fields::CUSTOM
         .iter()
         .take_while(|other| other.number != field.number)
-        .map(|other| other.kind.options().len() * 8)
+        .map(|other| other.kind.option_count() * 8)
         .sum();
     (10_100 + first + place * 8).to_string()
 }
 
 fn option_name(field: &Custom, place: usize) -> &'static str {
-    field.kind.options().get(place).copied().unwrap_or("")
+    field.kind.option(place).unwrap_or("")
 }
 
 fn option_json(field: &Custom, place: usize, base: &str) -> Value {
