@@ -257,6 +257,18 @@ fn gone(ledger: &StoredLedger) -> impl Iterator<Item = String> {
     deleted.into_iter().chain(vanished)
 }
 
+/// How many objects there are: of a Jira site its issues are named too, since each is several records.
+fn objects(report: &BackupReport, entries: u64) -> String {
+    match report.collections.iter().find(|it| it.name == "issues") {
+        Some(issues) => format!(
+            "{} ({})",
+            text::plural(entries, "record", "records"),
+            text::plural(issues.completeness.found, "issue", "issues")
+        ),
+        None => text::plural(entries, "entry", "entries"),
+    }
+}
+
 /// The last line for people.
 fn sentence(report: &BackupReport, name: &str, elapsed: Duration) -> String {
     let statistics = &report.statistics;
@@ -266,7 +278,7 @@ fn sentence(report: &BackupReport, name: &str, elapsed: Duration) -> String {
         text::count(statistics.new),
         text::count(statistics.changed),
         text::count(statistics.deleted),
-        text::plural(entries, "entry", "entries"),
+        objects(report, entries),
     );
     let read = text::bytes(statistics.bytes_read);
     let time = text::duration(elapsed);

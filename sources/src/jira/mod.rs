@@ -17,7 +17,7 @@ use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceEr
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::client::{Client, ClientError, RequestError};
+use self::client::{Client, ClientError, ClientOptions, RequestError, RetryPolicy};
 pub use self::config::JiraOptions;
 use self::layout::COLLECTIONS;
 use self::scan::{Scan, Session};
@@ -28,6 +28,9 @@ const MYSELF: &str = "/rest/api/3/myself";
 const TENANT: &str = "/_edge/tenant_info";
 /// What the server is.
 const SERVER: &str = "/rest/api/3/serverInfo";
+
+/// How often a site is asked for a first answer.
+const FIRST_ATTEMPTS: u32 = 2;
 
 /// A site that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +61,16 @@ impl JiraSource {
     /// # Errors
     /// Where an address makes no sense, the site does not answer, or the credentials are refused.
     pub async fn open(options: JiraOptions, cancel: Cancel) -> Result<Self, OpenError> {
-        let client = Client::new(options.client().map_err(OpenError::Invalid)?, cancel)?;
+        let settings = options.client().map_err(OpenError::Invalid)?;
+        // Somebody waits for the answer who may have mistyped the address: not as patient as in the night.
+        let retry = RetryPolicy { attempts: FIRST_ATTEMPTS, ..settings.retry.clone() };
+        let probe = Client::new(ClientOptions { retry, ..settings.clone() }, cancel.clone())?;
         let identity = match cloud_id_of_gateway(&options) {
             Some(id) => id,
-            None => identity(&client, &options).await?,
+            None => identity(&probe, &options).await?,
         };
-        client.get(MYSELF, &[], &[]).await?;
+        probe.get(MYSELF, &[], &[]).await?;
+        let client = Client::new(settings, cancel)?;
         Ok(Self { options, client, identity })
     }
 
@@ -89,7 +96,12 @@ fn cloud_id_of_gateway(options: &JiraOptions) -> Option<String> {
 /// The cloud id; of a site that has none, its own base address.
 async fn identity(client: &Client, options: &JiraOptions) -> Result<String, RequestError> {
     let text = |value: Option<Value>, name: &str| Some(value?.get(name)?.as_str()?.to_owned());
-    if let Some(id) = text(client.get_optional(TENANT, &[], &[]).await?, "cloudId") {
+    let tenant = match client.get_optional(TENANT, &[], &[]).await {
+        // Not in the API's document: a page for people says that there is no such thing.
+        Err(RequestError::NotJson { status: 404, .. }) => None,
+        answer => answer?,
+    };
+    if let Some(id) = text(tenant, "cloudId") {
         return Ok(id);
     }
     let server = client.get_optional(SERVER, &[], &[]).await?;

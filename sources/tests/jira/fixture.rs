@@ -1,11 +1,18 @@
 //! A simulated site and the source that reads it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use esker_engine::context::Cancel;
+use esker_engine::object::ReadObject;
+use esker_engine::ops::ContentStream;
+use esker_engine::ops::ls::{Contents, Depth, Located};
+use esker_engine::repo::{CacheSizes, Objects};
 use esker_engine::secret::Secret;
 use esker_engine::source::Source;
+use esker_engine::testing::TempRepo;
 use esker_engine::testing::source_suite::SourceFixture;
 use esker_jira_site::server::{Credentials, Fault, FaultId, Server, ServerOptions, When};
 use esker_jira_site::site::{Day, Site, SiteOptions};
@@ -19,6 +26,37 @@ pub(crate) fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"))
 }
 
+/// Contents of a snapshot by path, without the leading slash.
+pub(crate) type Records = BTreeMap<String, Vec<u8>>;
+
+/// All records of the newest snapshot.
+pub(crate) fn records(repo: &TempRepo) -> Records {
+    let snapshot = repo.snapshots().pop().expect("there is a snapshot");
+    let objects = Objects::load(&repo.open(), CacheSizes::default()).expect("an index");
+    let objects: Arc<dyn ReadObject> = Arc::new(objects);
+    let contents = Contents::new(Arc::clone(&objects), &snapshot);
+    let listed = contents.list(b"/", Depth::All).expect("the snapshot is listed");
+    let record = |located: Result<Located, _>| {
+        let located = located.expect("an entry is read");
+        let key = String::from_utf8_lossy(&located.key).replace('\0', "/");
+        let mut content = Vec::new();
+        let mut stream = ContentStream::new(Arc::clone(&objects), &located.entry);
+        stream.read_to_end(&mut content).expect("a content is read");
+        (format!("{}/{key}", located.collection), content)
+    };
+    listed.map(record).collect()
+}
+
+/// The project that most of these issues are in.
+pub(crate) fn largest_project(issues: &BTreeSet<String>) -> String {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for (project, _) in issues.iter().filter_map(|key| key.split_once('-')) {
+        *sizes.entry(project).or_default() += 1;
+    }
+    let largest = sizes.into_iter().max_by_key(|(_, size)| *size).expect("an issue");
+    largest.0.to_owned()
+}
+
 /// A site that is served.
 pub(crate) struct JiraSite {
     pub(crate) site: Site,
@@ -27,8 +65,9 @@ pub(crate) struct JiraSite {
 }
 
 impl JiraSite {
+    /// A site whose issues show no copies of others: such copies may be stale, so full and incremental scans differ in them.
     pub(crate) fn new() -> Self {
-        Self::with(&SiteOptions::default())
+        Self::with(&SiteOptions { relations: false, ..SiteOptions::default() })
     }
 
     pub(crate) fn with(options: &SiteOptions) -> Self {

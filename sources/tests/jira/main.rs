@@ -1,5 +1,7 @@
 //! The Jira source against the simulated site.
 
+mod changes;
+mod completeness;
 mod fixture;
 
 use esker_engine::testing::source_suite::conformance;

@@ -6,6 +6,7 @@ mod disk_full;
 mod history;
 mod hostile;
 mod interrupted;
+mod jira;
 mod json;
 mod ledger;
 mod marks;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::table;
 
-pub(super) use alter::{UNAUTHORIZED, alter, instead};
+pub(super) use alter::{UNAUTHORIZED, alter, http_date, instead};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]

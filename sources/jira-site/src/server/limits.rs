@@ -113,7 +113,8 @@ impl Meter {
     }
 
     /// Counts a request to the endpoint of that name.
-    pub(super) fn count(&self, name: &str, verb: Verb, now: Instant) -> Verdict {
+    /// `clock` is what the site's clock shows: resets are told by it.
+    pub(super) fn count(&self, name: &str, verb: Verb, now: Instant, clock: Timestamp) -> Verdict {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let usual = match verb {
             Verb::Get => self.limits.get_per_second,
@@ -129,14 +130,14 @@ impl Meter {
             let full = Bucket { left: f64::from(hourly.requests), since: now };
             state.hour.get_or_insert(full).take_from_budget(hourly, now)
         });
-        self.verdict(burst, hour)
+        self.verdict(burst, hour, clock)
     }
 
-    fn verdict(&self, burst: Standing, hour: Option<Standing>) -> Verdict {
+    fn verdict(&self, burst: Standing, hour: Option<Standing>, clock: Timestamp) -> Verdict {
         let standings: Vec<Standing> = hour.into_iter().chain([burst]).collect();
         let mut headers = match self.limits.spelling {
-            Spelling::Classic => classic(&standings, "%Y-%m-%dT%H:%M:%SZ"),
-            Spelling::ClassicMinutes => classic(&standings, "%Y-%m-%dT%H:%MZ"),
+            Spelling::Classic => classic(&standings, clock, "%Y-%m-%dT%H:%M:%SZ"),
+            Spelling::ClassicMinutes => classic(&standings, clock, "%Y-%m-%dT%H:%MZ"),
             Spelling::Structured => structured(&standings, "RateLimit-Policy", "RateLimit", 1),
             Spelling::Beta => {
                 structured(&standings, "Beta-RateLimit-Policy", "Beta-RateLimit", 86_400)
@@ -185,12 +186,12 @@ impl Bucket {
 }
 
 /// Tells of the limit that is nearest to its end.
-fn classic(standings: &[Standing], format: &str) -> Vec<(&'static str, String)> {
+fn classic(standings: &[Standing], clock: Timestamp, format: &str) -> Vec<(&'static str, String)> {
     let share = |standing: &Standing| standing.left / f64::from(standing.limit.max(1));
     let Some(nearest) = standings.iter().min_by(|a, b| share(a).total_cmp(&share(b))) else {
         return Vec::new();
     };
-    let reset = Timestamp::now() + nearest.wait.max(Duration::from_secs(1));
+    let reset = clock + nearest.wait.max(Duration::from_secs(1));
     let mut headers = vec![
         ("X-RateLimit-Limit", nearest.limit.to_string()),
         ("X-RateLimit-Remaining", (nearest.left.max(0.0) as u64).to_string()),
@@ -245,8 +246,9 @@ mod tests {
         let meter = meter(None, Spelling::Classic);
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let refused =
-            |name: &str, millis| meter.count(name, Verb::Get, at(millis)).refusal.is_some();
+        let refused = |name: &str, millis| {
+            meter.count(name, Verb::Get, at(millis), Timestamp::now()).refusal.is_some()
+        };
         assert!(!refused("a", 0));
         assert!(!refused("a", 0));
         assert!(refused("a", 0));
@@ -260,18 +262,22 @@ mod tests {
         let hourly = Hourly { requests: 1, length: Duration::from_secs(30) };
         let meter = meter(Some(hourly), Spelling::Classic);
         let start = Instant::now();
-        assert!(meter.count("a", Verb::Get, start).refusal.is_none());
-        let verdict = meter.count("b", Verb::Get, start + Duration::from_secs(10));
+        assert!(meter.count("a", Verb::Get, start, Timestamp::now()).refusal.is_none());
+        let verdict =
+            meter.count("b", Verb::Get, start + Duration::from_secs(10), Timestamp::now());
         assert!(verdict.refusal.is_some());
         assert_eq!(header(&verdict, "RateLimit-Reason"), Some(COST));
         assert_eq!(header(&verdict, "Retry-After"), Some("20"));
-        let verdict = meter.count("b", Verb::Get, start + Duration::from_secs(30));
+        let verdict =
+            meter.count("b", Verb::Get, start + Duration::from_secs(30), Timestamp::now());
         assert!(verdict.refusal.is_none());
     }
 
     #[test]
     fn headers_are_spelled_as_asked() {
-        let first = |spelling| meter(None, spelling).count("a", Verb::Get, Instant::now());
+        let first = |spelling| {
+            meter(None, spelling).count("a", Verb::Get, Instant::now(), Timestamp::now())
+        };
         let classic = first(Spelling::Classic);
         assert_eq!(header(&classic, "X-RateLimit-Remaining"), Some("1"));
         assert_eq!(header(&classic, "X-RateLimit-Reset").map(str::len), Some(20));
@@ -282,7 +288,7 @@ mod tests {
         assert_eq!(header(&structured, "RateLimit"), Some("\"jira-burst-based\";r=1;t=1"));
         let beta = meter(None, Spelling::Beta);
         let verdicts: Vec<Verdict> =
-            (0..9).map(|_| beta.count("a", Verb::Get, Instant::now())).collect();
+            (0..9).map(|_| beta.count("a", Verb::Get, Instant::now(), Timestamp::now())).collect();
         assert!(verdicts.iter().all(|verdict| verdict.refusal.is_none()));
         assert_eq!(
             header(&verdicts[8], "Beta-RateLimit"),

@@ -65,13 +65,15 @@ pub(super) async fn serve_media(
 
 async fn serve(service: &Service, host: Host, request: http::Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let (answer, delivery) = match body::to_bytes(body, BODY_LIMIT).await {
+    let (mut answer, delivery) = match body::to_bytes(body, BODY_LIMIT).await {
         Ok(body) => service.answer(Request::new(host, &parts, body)),
         Err(_) => (Refusal::new(413, "Request Entity Too Large").into(), Delivery::Whole),
     };
     if !service.latency.is_zero() {
         tokio::time::sleep(service.latency).await;
     }
+    // The site has a clock of its own, and clients go by it.
+    answer.headers.push(("Date", faults::http_date(service.site.now())));
     wire::response(answer, &delivery)
 }
 
@@ -139,8 +141,9 @@ impl Service {
             Err(refusal) => return (refusal.into(), Delivery::Whole),
         };
         let name = endpoint.name();
-        let verdict =
-            self.meter.as_ref().map(|meter| meter.count(&name, endpoint.verb, Instant::now()));
+        let count =
+            |meter: &Meter| meter.count(&name, endpoint.verb, Instant::now(), self.site.now());
+        let verdict = self.meter.as_ref().map(count);
         let (headers, refusal) =
             verdict.map_or((Vec::new(), None), |verdict| (verdict.headers, verdict.refusal));
         let (mut answer, delivery) = match refusal {
@@ -190,7 +193,7 @@ impl Service {
     ) -> (Answer, Delivery) {
         let due = self.faults.due(&endpoint.name());
         for (id, fault) in &due {
-            if let Some(answer) = faults::instead(fault, arguments) {
+            if let Some(answer) = faults::instead(fault, arguments, self.site.now()) {
                 self.faults.note(*id);
                 return (answer, Delivery::Whole);
             }

@@ -248,6 +248,9 @@ impl State {
         let (Some(source), Some(target)) = (self.issues.get(&from), self.issues.get(&to)) else {
             return;
         };
+        if !self.options.relations {
+            return;
+        }
         let (source_key, target_key) = (self.key_of(source), self.key_of(target));
         let words = &LINK_TYPES[kind];
         let note = |key: String, words: &str| {
@@ -280,6 +283,9 @@ impl State {
         self.next.issue += 1;
         issue.id = id;
         issue.number = self.next_number(issue.project);
+        if !self.options.relations {
+            issue.parent = None;
+        }
         if let Some(parent) = issue.parent.and_then(|parent| self.issues.get_mut(&parent)) {
             parent.children.push(id);
         }

@@ -31,6 +31,8 @@ pub struct SiteOptions {
     pub time_zone: String,
     /// What the clock shows at the beginning.
     pub start: Timestamp,
+    /// Whether issues have links, parents and sub-tasks: each then shows copies of others, which change without it.
+    pub relations: bool,
     /// How late search sees a change.
     pub index_lag: Duration,
     /// The site's title.
@@ -57,6 +59,7 @@ impl Default for SiteOptions {
             time_zone: "Australia/Sydney".to_owned(),
             start: Timestamp::constant(1_772_400_000 /* 2026-03-01T21:20:00Z */, 0),
             index_lag: Duration::ZERO,
+            relations: true,
             title: "Jira".to_owned(),
             account_email: "backup@example.com".to_owned(),
         }

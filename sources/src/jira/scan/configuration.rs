@@ -17,47 +17,38 @@ use super::known::{self, BaseRecord};
 use super::listing;
 use super::projects::{Project, ProjectState};
 use crate::jira::attachments::chain;
-use crate::jira::client::RequestError;
 use crate::jira::client::pages::OffsetPages;
+use crate::jira::client::{FailureKind, RequestError};
 use crate::jira::document::{canonical, id_of, strip};
 use crate::jira::layout::{CONFIGURATION, PROJECTS, document_key, path};
 
-/// A list of the configuration: the folder that it is stored in, its path, the array in its answer, its page size.
-struct List {
-    folder: &'static str,
+/// A way to a list: its path, the array in its answer, its page size; 0 where it comes whole.
+struct Route {
     template: &'static str,
     array: Option<&'static str>,
     page: u32,
 }
 
-const fn plain(folder: &'static str, template: &'static str) -> List {
-    List { folder, template, array: None, page: 0 }
+const fn whole(template: &'static str) -> Route {
+    Route { template, array: None, page: 0 }
 }
 
-/// The lists of a site.
-const LISTS: [List; 7] = [
-    plain("fields", "/rest/api/3/field"),
-    plain("issue-types", "/rest/api/3/issuetype"),
-    plain("statuses", "/rest/api/3/status"),
-    List {
-        folder: "priorities",
-        template: "/rest/api/3/priority/search",
-        array: Some("values"),
-        page: 50,
-    },
-    List {
-        folder: "resolutions",
-        template: "/rest/api/3/resolution/search",
-        array: Some("values"),
-        page: 50,
-    },
-    List {
-        folder: "link-types",
-        template: "/rest/api/3/issueLinkType",
-        array: Some("issueLinkTypes"),
-        page: 0,
-    },
-    plain("project-roles", "/rest/api/3/role"),
+const fn paged(template: &'static str) -> Route {
+    Route { template, array: Some("values"), page: 50 }
+}
+
+/// The lists of a site: the folder that each is stored in, and the ways to it. A later way is tried where an earlier one is
+/// refused: Atlassian has deprecated several of them, and rights differ.
+const LISTS: [(&str, &[Route]); 6] = [
+    ("fields", &[whole("/rest/api/3/field")]),
+    ("issue-types", &[whole("/rest/api/3/issuetype")]),
+    ("statuses", &[whole("/rest/api/3/status")]),
+    ("priorities", &[whole("/rest/api/3/priority"), paged("/rest/api/3/priority/search")]),
+    ("resolutions", &[paged("/rest/api/3/resolution/search"), whole("/rest/api/3/resolution")]),
+    (
+        "link-types",
+        &[Route { template: "/rest/api/3/issueLinkType", array: Some("issueLinkTypes"), page: 0 }],
+    ),
 ];
 
 const PROJECT: &str = "/rest/api/3/project/{}";
@@ -108,14 +99,15 @@ impl Scan<'_> {
             return Ok(Vec::new());
         }
         let mut configuration = Progress::default();
-        for list in &LISTS {
+        for (folder, ways) in LISTS {
             self.stop_if_cancelled()?;
-            let documents = self.list_of(list).await;
-            self.store(CONFIGURATION, list.folder, documents, &mut configuration).await?;
+            let documents = self.list_of(folder, ways).await;
+            self.store(CONFIGURATION, folder, documents, &mut configuration).await?;
         }
         let mut stored = Progress::default();
         let mut read = Vec::with_capacity(projects.len());
-        for project in projects.values() {
+        // One in the bin cannot be read: what the last snapshot has of it stays until it is gone.
+        for project in projects.values().filter(|it| it.state != ProjectState::Deleted) {
             read.push(async move { (project, self.project(project).await) }.boxed());
         }
         let read = futures::stream::iter(read).buffer_unordered(self.options.connections);
@@ -127,18 +119,30 @@ impl Scan<'_> {
         Ok(vec![configuration.end(CONFIGURATION), stored.end(PROJECTS)])
     }
 
-    async fn list_of(&self, list: &List) -> Result<Vec<Document>, RequestError> {
-        let values = match (list.page, list.array) {
-            (0, None) => elements(self.client.get(list.template, &[], &[]).await?),
+    /// The documents of a list, by the first way that works.
+    async fn list_of(&self, folder: &str, ways: &[Route]) -> Result<Vec<Document>, RequestError> {
+        let mut refused = None;
+        for route in ways {
+            match self.by_route(route).await {
+                Ok(values) => return Ok(documents(&[folder], values)),
+                Err(error) if error.kind() == FailureKind::Object => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        refused.map_or_else(|| Ok(Vec::new()), Err)
+    }
+
+    async fn by_route(&self, route: &Route) -> Result<Vec<Value>, RequestError> {
+        match (route.page, route.array) {
+            (0, None) => Ok(elements(self.client.get(route.template, &[], &[]).await?)),
             (0, Some(array)) => {
-                let mut answer = self.client.get(list.template, &[], &[]).await?;
-                elements(answer.get_mut(array).map(Value::take).unwrap_or_default())
+                let mut answer = self.client.get(route.template, &[], &[]).await?;
+                Ok(elements(answer.get_mut(array).map(Value::take).unwrap_or_default()))
             }
-            (page, array) => {
-                self.pages(list.template, &[], array.unwrap_or("values"), page).await?
-            }
-        };
-        Ok(documents(&[list.folder], values))
+            (page, array) => self.pages(route.template, &[], array.unwrap_or("values"), page).await,
+        }
     }
 
     async fn pages(
@@ -151,7 +155,7 @@ impl Scan<'_> {
         listing::all(OffsetPages::new(&self.client, template, args, &[], array, page)).await
     }
 
-    /// The documents of one project. One in the bin has only itself.
+    /// The documents of one project.
     async fn project(&self, project: &Project) -> Result<Vec<Document>, RequestError> {
         let folder = project.key.as_str();
         let id = project.id.as_str();
@@ -162,12 +166,10 @@ impl Scan<'_> {
         }
         strip(&mut whole);
         let mut all = vec![(document_key(&[folder], "project"), canonical(&whole))];
-        if project.state != ProjectState::Deleted {
-            let components = self.pages(COMPONENTS, &[id], "values", PAGE).await?;
-            all.extend(documents(&[folder, "components"], components));
-            let versions = self.pages(VERSIONS, &[id], "values", PAGE).await?;
-            all.extend(documents(&[folder, "versions"], versions));
-        }
+        let components = self.pages(COMPONENTS, &[id], "values", PAGE).await?;
+        all.extend(documents(&[folder, "components"], components));
+        let versions = self.pages(VERSIONS, &[id], "values", PAGE).await?;
+        all.extend(documents(&[folder, "versions"], versions));
         Ok(all)
     }
 

@@ -12,12 +12,16 @@ use super::super::validate::Arguments;
 use super::{Fault, RetryAfter};
 
 /// The answer that comes instead of the right one.
-pub(in super::super) fn instead(fault: &Fault, arguments: &Arguments) -> Option<Answer> {
+pub(in super::super) fn instead(
+    fault: &Fault,
+    arguments: &Arguments,
+    now: Timestamp,
+) -> Option<Answer> {
     match fault {
         Fault::Status { status, retry_after, html } => {
             let answer = if *html { page(*status) } else { error(*status) };
             Some(match retry_after {
-                Some(wait) => answer.header("Retry-After", wait_text(*wait)),
+                Some(wait) => answer.header("Retry-After", wait_text(*wait, now)),
                 None => answer,
             })
         }
@@ -221,12 +225,15 @@ fn error(status: u16) -> Answer {
 pub(in super::super) const UNAUTHORIZED: &str =
     "Client must be authenticated to access this resource.";
 
-fn wait_text(wait: RetryAfter) -> String {
+/// A time as HTTP headers write it (RFC 9110, 5.6.7).
+pub(in super::super) fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn wait_text(wait: RetryAfter, now: Timestamp) -> String {
     match wait {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
-        RetryAfter::Date(seconds) => (Timestamp::now() + Duration::from_secs(seconds))
-            .strftime("%a, %d %b %Y %H:%M:%S GMT")
-            .to_string(),
+        RetryAfter::Date(seconds) => http_date(now + Duration::from_secs(seconds)),
     }
 }
 
