@@ -89,7 +89,7 @@ impl Stream {
                 Ok(None) if self.is_short() => return Err(self.wrong_length()),
                 Ok(None) => return Ok(None),
                 Err(error) if error.kind() == FailureKind::Later && self.may_resume() => {
-                    self.download = None
+                    self.download = None;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -141,10 +141,11 @@ pub(super) fn people(value: &Value, seen: &mut impl FnMut(&str, &Map<String, Val
     match value {
         Value::Array(elements) => elements.iter().for_each(|it| people(it, seen)),
         Value::Object(members) => {
-            if let Some(Value::String(account)) = members.get("accountId") {
-                if members.contains_key("displayName") || members.contains_key("accountType") {
-                    seen(account, members);
-                }
+            let is_person = |name: &str| members.contains_key(name);
+            if let Some(Value::String(account)) = members.get("accountId")
+                && (is_person("displayName") || is_person("accountType"))
+            {
+                seen(account, members);
             }
             members.values().for_each(|it| people(it, seen));
         }

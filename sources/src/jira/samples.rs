@@ -61,10 +61,14 @@ fn issues(value: &Value) -> Vec<Value> {
 fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, it)| leaves(it, &format!("{path}.{name}"), found));
+            for (name, member) in members {
+                leaves(member, &format!("{path}.{name}"), found);
+            }
         }
         Value::Array(elements) => {
-            elements.iter().for_each(|it| leaves(it, &format!("{path}[]"), found));
+            for element in elements {
+                leaves(element, &format!("{path}[]"), found);
+            }
         }
         _ => _ = found.insert(path.to_owned()),
     }

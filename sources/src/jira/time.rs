@@ -6,19 +6,10 @@ use esker_engine::entry;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// Reads a time such as `2026-03-01T09:12:33.123+1100`.
+/// Reads a time such as `2026-03-01T09:12:33.123+1100`; the colon-less offset is Jira's own.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
-    for format in ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.fZ"] {
-        if let Ok(parsed) = jiff::fmt::strtime::parse(format, text) {
-            return match format.ends_with('Z') {
-                true => {
-                    parsed.to_datetime().ok()?.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp())
-                }
-                false => parsed.to_timestamp().ok(),
-            };
-        }
-    }
-    text.parse().ok()
+    let jira = Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text);
+    jira.ok().or_else(|| text.parse().ok())
 }
 
 /// As entries hold times.

@@ -65,6 +65,29 @@ fn a_project_that_is_hidden_is_carried_forward() {
 }
 
 #[test]
+fn what_was_out_of_sight_before_does_not_explain_what_is_now() {
+    let (repo, site) = (repo(), site(SiteOptions::default()));
+    backup(&repo, &site);
+    let (before, project) = (issues(&repo), project_of(&repo));
+    site.site.mishap(&Mishap::HideProject { project: project.clone() });
+    backup(&repo, &site);
+    // It can be browsed again, and a security level hides issues of it.
+    site.site.mishap(&Mishap::ShowProject { project: project.clone() });
+    site.site.mishap(&Mishap::HideIssues { project: project.clone(), count: 4 });
+    for run in 0..2 {
+        let report = backup(&repo, &site);
+        assert_eq!(issues(&repo), before, "run {run}");
+        let ledger = (report.ledger.deleted_count, report.ledger.vanished_count);
+        assert_eq!(ledger, (0, 4), "run {run}");
+    }
+    // What is then deleted for good is told from what is hidden.
+    let deleted = site.site.mishap(&Mishap::DeleteIssues { project, count: 2 });
+    let report = backup(&repo, &site);
+    assert_eq!(report.ledger.deleted_count, 0, "nobody can tell which of them were deleted");
+    assert!(issues(&repo).is_superset(&deleted.into_iter().collect()));
+}
+
+#[test]
 fn a_project_that_was_never_shown_is_told() {
     let (repo, site) = (repo(), site(SiteOptions::default()));
     let state = site.site.state();

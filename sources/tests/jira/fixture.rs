@@ -71,8 +71,12 @@ impl JiraSite {
     }
 
     pub(crate) fn with(options: &SiteOptions) -> Self {
+        Self::served(options, ServerOptions::default())
+    }
+
+    pub(crate) fn served(options: &SiteOptions, server: ServerOptions) -> Self {
         let site = Site::generate(options);
-        let server = Server::spawn(site.clone(), ServerOptions::default());
+        let server = Server::spawn(site.clone(), server);
         let server = server.expect("the site is served");
         Self { site, server, broken: std::sync::Mutex::default() }
     }
@@ -87,6 +91,7 @@ impl JiraSite {
     }
 
     pub(crate) fn open(&self, options: JiraOptions) -> JiraSource {
+        assert_eq!(options.site, self.server.url(), "the options are another site's");
         let opened = runtime().block_on(JiraSource::open(options, Cancel::default()));
         opened.expect("the site opens")
     }

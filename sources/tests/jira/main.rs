@@ -3,6 +3,7 @@
 mod changes;
 mod completeness;
 mod fixture;
+mod polite;
 
 use esker_engine::testing::source_suite::conformance;
 

@@ -100,7 +100,7 @@ impl Rotation {
         }
         // A multiplicative hash spreads neighbouring ids over the period.
         let place = issue.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        let moment = (i128::from(place) * i128::from(self.period) >> 31) as i64;
+        let moment = ((i128::from(place) * i128::from(self.period)) >> 31) as i64;
         let turn = |time: i64| (time - moment).div_euclid(self.period);
         turn(self.to) > turn(self.from)
     }

@@ -71,9 +71,10 @@ struct Progress {
 
 impl Progress {
     fn end(self, name: &str) -> CollectionEnd {
-        let state = match self.parts.is_empty() {
-            true => CompletenessState::Complete,
-            false => CompletenessState::Partial,
+        let state = if self.parts.is_empty() {
+            CompletenessState::Complete
+        } else {
+            CompletenessState::Partial
         };
         CollectionEnd {
             name: name.into(),
@@ -212,9 +213,10 @@ impl Scan<'_> {
         base: &[BaseRecord],
         progress: &mut Progress,
     ) {
-        let (state, kind) = match listing::is_forbidden(error) {
-            true => (CompletenessState::NotPermitted, ProblemKind::NotPermitted),
-            false => (CompletenessState::Failed, ProblemKind::Unreadable),
+        let (state, kind) = if listing::is_forbidden(error) {
+            (CompletenessState::NotPermitted, ProblemKind::NotPermitted)
+        } else {
+            (CompletenessState::Failed, ProblemKind::Unreadable)
         };
         progress.found += base.len() as u64;
         progress.parts.push(PartCompleteness {

@@ -44,9 +44,11 @@ impl Count {
 pub(super) struct Counts(pub(super) BTreeMap<String, Count>);
 
 impl Counts {
-    /// What is to be remembered of them.
+    /// By project: how many issues are there that neither this scan nor any snapshot has seen. Vanished ones are none of
+    /// them: they must stand out in the next scan as they do in this one.
     pub(super) fn hidden(&self) -> BTreeMap<String, u64> {
-        let hidden = self.0.iter().map(|(key, count)| (key.clone(), count.hidden()));
+        let of = |count: &Count| count.hidden().saturating_sub(count.vanished);
+        let hidden = self.0.iter().map(|(key, count)| (key.clone(), of(count)));
         hidden.filter(|(_, hidden)| *hidden > 0).collect()
     }
 }
@@ -95,7 +97,7 @@ impl Scan<'_> {
         known: &Known,
         missing: &mut Missing,
     ) -> Result<(), SourceError> {
-        let hidden_before = self.hidden_before(&project.key);
+        let hidden_before = self.hidden_before(project, &absent, sweep, known);
         let seen = match sweep.projects.get(&project.key) {
             Some(Seen::Issues(seen)) => *seen,
             // Nobody works in an archived project: what the last snapshot has of it stands.
@@ -106,7 +108,8 @@ impl Scan<'_> {
             }
             Some(Seen::Unlisted) => 0,
             Some(Seen::Failed(_)) | None => {
-                self.vanish(&project.key, &absent, project.issues, known, missing);
+                let count = Count { expected: project.issues, ..Count::default() };
+                self.vanish(&project.key, &absent, count, known, missing);
                 return Ok(());
             }
         };
@@ -114,7 +117,7 @@ impl Scan<'_> {
         let mut count = Count { expected, found: seen, vanished: 0 };
         let stands = count.hidden() >= hidden_before + absent.len() as u64;
         if stands && is_implausible(absent.len() as u64, seen) {
-            self.vanish(&project.key, &absent, expected, known, missing);
+            self.vanish(&project.key, &absent, count, known, missing);
             return Ok(());
         }
         count.found += self.still_there(&mut absent, sweep, known).await?;
@@ -124,11 +127,12 @@ impl Scan<'_> {
                 .map_err(|error| self.failed(error))?
                 .or(count.expected);
         }
-        if count.hidden() > 0 && count.hidden() != hidden_before {
+        let is_binned = project.state == ProjectState::Deleted;
+        if count.hidden() > 0 && count.hidden() != hidden_before && !is_binned {
             count.found += self.unlisted(project, count.hidden(), sweep, known).await?;
         }
         let is_explained = match count.expected {
-            _ if project.state == ProjectState::Deleted => true,
+            _ if is_binned => true,
             Some(_) => count.hidden() <= hidden_before,
             None => !is_implausible(absent.len() as u64, seen),
         };
@@ -136,9 +140,7 @@ impl Scan<'_> {
             missing.deleted.append(&mut absent);
             missing.counts.0.insert(project.key.clone(), count);
         } else {
-            self.vanish(&project.key, &absent, count.expected, known, missing);
-            let noted = missing.counts.0.entry(project.key.clone()).or_default();
-            noted.found = count.found;
+            self.vanish(&project.key, &absent, count, known, missing);
         }
         Ok(())
     }
@@ -157,12 +159,33 @@ impl Scan<'_> {
             self.still_there(&mut absent, sweep, known).await?;
             missing.deleted.append(&mut absent);
         } else {
-            self.vanish(key, &absent, None, known, missing);
+            self.vanish(key, &absent, Count::default(), known, missing);
         }
         Ok(())
     }
 
-    fn hidden_before(&self, project: &str) -> u64 {
+    /// How many issues of the project were hidden when the last scan ended, less those that have come to light since: or else
+    /// others could hide behind them.
+    fn hidden_before(
+        &self,
+        project: &Project,
+        absent: &BTreeSet<u64>,
+        sweep: &Sweep,
+        known: &Known,
+    ) -> u64 {
+        let hidden = self.noted_hidden(&project.key);
+        if hidden == 0 || absent.is_empty() {
+            return hidden;
+        }
+        let mine = |key: &IssueKey| key.project() == project.key;
+        let last = known.issues.values().filter(|it| mine(&it.key)).map(|it| it.key.number()).max();
+        let came_to_light = |(id, key): &(&u64, &IssueKey)| {
+            mine(key) && Some(key.number()) < last && !known.issues.contains_key(id)
+        };
+        hidden.saturating_sub(sweep.issues.iter().filter(came_to_light).count() as u64)
+    }
+
+    fn noted_hidden(&self, project: &str) -> u64 {
         self.cursor.as_ref().and_then(|it| it.hidden.get(project)).copied().unwrap_or(0)
     }
 
@@ -180,7 +203,7 @@ impl Scan<'_> {
         }
         let before = known.projects.get(&project.key).copied().unwrap_or(0);
         if self.cursor.is_some() && absent.is_empty() && before == seen {
-            return Ok(Some(seen + self.hidden_before(&project.key)));
+            return Ok(Some(seen + self.noted_hidden(&project.key)));
         }
         match sweep::count(&self.client, project).await {
             Ok(count) => Ok(count),
@@ -247,20 +270,18 @@ impl Scan<'_> {
         &self,
         project: &str,
         absent: &BTreeSet<u64>,
-        expected: Option<u64>,
+        count: Count,
         known: &Known,
         missing: &mut Missing,
     ) {
         let vanished = absent.len() as u64;
-        let count = missing.counts.0.entry(project.to_owned()).or_default();
-        count.expected = expected;
-        count.vanished = vanished;
+        missing.counts.0.insert(project.to_owned(), Count { vanished, ..count });
         if absent.is_empty() {
             return;
         }
         let names = absent.iter().filter_map(|id| known.issues.get(id));
         self.found().ledger.vanished.extend(names.map(|it| it.key.to_string()));
-        let counted = match expected {
+        let counted = match count.expected {
             Some(expected) => format!("while the site counts {expected} in the project"),
             None => "and the account is not told why".into(),
         };

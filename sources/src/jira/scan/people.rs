@@ -92,7 +92,7 @@ impl Scan<'_> {
         let accounts: Vec<_> = accounts.iter().collect();
         let mut users = HashMap::new();
         for batch in accounts.chunks(BY_ID_BATCH) {
-            let query: Vec<_> = batch.iter().map(|it| ("accountId", it.to_string())).collect();
+            let query: Vec<_> = batch.iter().map(|it| ("accountId", (*it).clone())).collect();
             let page = BY_ID_BATCH as u32;
             let pages = OffsetPages::new(&self.client, BY_ID, &[], &query, "values", page);
             match listing::all(pages).await {

@@ -224,7 +224,7 @@ impl Scan<'_> {
     }
 
     /// Stores each element of a list by its id.
-    fn each<'v>(
+    fn each(
         &self,
         records: &mut Records<'_>,
         values: Vec<Value>,
@@ -234,15 +234,12 @@ impl Scan<'_> {
         for mut value in values {
             self.see_people(&value);
             strip(&mut value);
-            match id_of(&value) {
-                Some(id) => {
-                    let entry = Entry::new(EntryKind::Document);
-                    records.document(&record(&id), entry, canonical(&value));
-                }
-                None => {
-                    let message = "one of them has no id".into();
-                    records.trouble(name, ProblemKind::Unreadable, message);
-                }
+            if let Some(id) = id_of(&value) {
+                let entry = Entry::new(EntryKind::Document);
+                records.document(&record(&id), entry, canonical(&value));
+            } else {
+                let message = "one of them has no id".into();
+                records.trouble(name, ProblemKind::Unreadable, message);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::listing;
@@ -98,7 +99,7 @@ async fn of_project(
     loop {
         match ids(client, &query).await {
             Err(error) if error.kind() == FailureKind::Restart && attempt < ATTEMPTS => {
-                attempt += 1
+                attempt += 1;
             }
             found => return found.map(Some),
         }
@@ -174,7 +175,7 @@ fn present(issue: &Value) -> Option<Present> {
     let (id, key) = row(issue)?;
     let updated = issue.get("fields").and_then(|it| it.get("updated"));
     let updated = updated.and_then(Value::as_str).and_then(time::parse);
-    Some((id, key, updated.map(|it| it.as_millisecond())))
+    Some((id, key, updated.map(Timestamp::as_millisecond)))
 }
 
 #[cfg(test)]

@@ -29,10 +29,8 @@ pub(super) fn of_issues(sweep: &Sweep, counts: &Counts) -> Completeness {
         ),
     }));
     let sum = |of: fn(&Count) -> u64| counts.0.values().map(of).sum::<u64>();
-    let state = match parts.is_empty() {
-        true => CompletenessState::Complete,
-        false => CompletenessState::Partial,
-    };
+    let state =
+        if parts.is_empty() { CompletenessState::Complete } else { CompletenessState::Partial };
     let detail = match parts.len() {
         0 => String::new(),
         1 => "one project was not seen whole".into(),
