@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use esker_engine::entry::Content;
 use esker_engine::Error;
+use esker_engine::entry::Content;
 use esker_engine::format::commit::{SnapshotStatus, StoredRoot};
 use esker_engine::object::ReadObject;
 use esker_engine::ops::backup::BackupReport;
@@ -73,7 +73,8 @@ impl Bench {
         empty.create();
         let before = empty.fork();
         whole(&before.backup(&site.open(site.options())), "the first backup");
-        let day = Day { seed: 7, changed_issues: 6, new_issues: 2, new_attachments: 3, ..Day::default() };
+        let day =
+            Day { seed: 7, changed_issues: 6, new_issues: 2, new_attachments: 3, ..Day::default() };
         site.site.day(&day);
         // Later than the window of changes that the next backup begins with.
         site.site.advance(Duration::from_secs(3600));
@@ -118,9 +119,12 @@ impl Bench {
         let report = run.report(case);
         if roots(report) != self.roots {
             let held = holdings(&run.repo);
-            let missing: Vec<_> = self.present.keys().filter(|it| !held.contains_key(*it)).collect();
-            let surplus: Vec<_> = held.keys().filter(|it| !self.present.contains_key(*it)).collect();
-            let differs = |it: &&String| held.get(*it).is_some_and(|held| *held != self.present[*it]);
+            let missing: Vec<_> =
+                self.present.keys().filter(|it| !held.contains_key(*it)).collect();
+            let surplus: Vec<_> =
+                held.keys().filter(|it| !self.present.contains_key(*it)).collect();
+            let differs =
+                |it: &&String| held.get(*it).is_some_and(|held| *held != self.present[*it]);
             let differing: Vec<_> = self.present.keys().filter(differs).collect();
             panic!(
                 "{case}, {:?}: other roots: missing {missing:#?}, surplus {surplus:#?}, differing {differing:#?}, {:#?}",
@@ -143,7 +147,10 @@ impl Bench {
         let others = self.present.iter().filter(|(path, _)| !part(path));
         let unlike: Vec<_> =
             others.filter(|(path, content)| held.get(*path) != Some(content)).collect();
-        assert!(unlike.is_empty(), "{case}, {mode:?}: not as the site has it: {unlike:#?}, {told:#?}");
+        assert!(
+            unlike.is_empty(),
+            "{case}, {mode:?}: not as the site has it: {unlike:#?}, {told:#?}"
+        );
     }
 
     fn assert_nothing_lost(&self, run: &Run, case: &str) {
@@ -169,7 +176,8 @@ impl Bench {
         match mode {
             Mode::First => assert!(run.repo.snapshots().is_empty(), "{case}: a snapshot"),
             Mode::Incremental => {
-                let ids = |repo: &TempRepo| repo.snapshots().iter().map(|it| it.id).collect::<Vec<_>>();
+                let ids =
+                    |repo: &TempRepo| repo.snapshots().iter().map(|it| it.id).collect::<Vec<_>>();
                 assert_eq!(ids(&run.repo), ids(&self.before), "{case}: another snapshot");
             }
         }

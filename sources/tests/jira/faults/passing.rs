@@ -23,7 +23,11 @@ fn what_passes_leaves_no_trace() {
             for mode in MODES {
                 let start = std::time::Instant::now();
                 let run = bench.run(mode, &rules(all.iter().copied(), when, &fault));
-                eprintln!("{name} {when:?} {mode:?} {:?} {}", start.elapsed(), run.requests.values().sum::<u64>());
+                eprintln!(
+                    "{name} {when:?} {mode:?} {:?} {}",
+                    start.elapsed(),
+                    run.requests.values().sum::<u64>()
+                );
                 bench.assert_whole(&run, &format!("{name}, {when:?}"));
             }
         }
