@@ -28,8 +28,6 @@ const ISSUE: &str = "/rest/api/3/issue/{}";
 const PAGE: u32 = 5000;
 /// Issues of one call of the bulk fetch.
 pub(in crate::jira) const BULK: usize = 100;
-/// A page token may expire in a long sweep; then the project is swept again, this many times.
-const ATTEMPTS: u32 = 3;
 
 /// What was seen of one project.
 #[derive(Debug)]
@@ -95,15 +93,7 @@ async fn of_project(
         return Ok(None);
     }
     let query = format!("project = {} ORDER BY key ASC", quoted(&project.key));
-    let mut attempt = 1;
-    loop {
-        match ids(client, &query).await {
-            Err(error) if error.kind() == FailureKind::Restart && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            found => return found.map(Some),
-        }
-    }
+    ids(client, &query).await.map(Some)
 }
 
 /// All issues that a query finds.
@@ -111,6 +101,11 @@ pub(in crate::jira) async fn ids(
     client: &Client,
     query: &str,
 ) -> Result<HashMap<u64, IssueKey>, RequestError> {
+    // A page token may expire in a long sweep.
+    listing::persist(|| ids_at_once(client, query)).await
+}
+
+async fn ids_at_once(client: &Client, query: &str) -> Result<HashMap<u64, IssueKey>, RequestError> {
     let body = json!({"jql": query, "fields": ["key"], "maxResults": PAGE});
     let mut found = HashMap::new();
     let pages = TokenPages::post(client, SEARCH, body, "issues");

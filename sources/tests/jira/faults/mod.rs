@@ -91,6 +91,11 @@ impl Bench {
         bench
     }
 
+    /// The endpoints that backups of it use.
+    fn used(&self) -> impl Iterator<Item = &str> {
+        self.used.iter().map(String::as_str)
+    }
+
     fn run(&self, mode: Mode, rules: &[Rule]) -> Run {
         let repo = match mode {
             Mode::First => self.empty.fork(),
