@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use esker_benches::documents::{Random, document};
+use esker_benches::usage;
 use esker_engine::context::RunContext;
 use esker_engine::entry::{Entry, EntryKind};
 use esker_engine::ops::backup::{BackupOptions, backup};
@@ -68,19 +69,6 @@ impl Source for Documents {
     }
 }
 
-/// CPU seconds of this process, and the most memory it had, in MiB.
-fn usage() -> (f64, u64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<f64>().ok());
-    let cpu = (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
-    (cpu, peak.unwrap_or(0) / 1024)
-}
-
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -97,11 +85,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for snapshot in 0..4u64 {
         let scattered = (0..changes).map(|_| (random.below(objects), snapshot)).collect();
         let source = Documents { objects, changes: scattered };
-        let (cpu_before, _) = usage();
+        let cpu_before = usage::cpu_seconds();
         let start = Instant::now();
         let repository = Arc::new(Repository::open(store.clone(), &key, |_| Client::forgetful())?);
         let report = backup(&repository, &source, &BackupOptions::default(), &ctx)?;
-        let (cpu, peak) = usage();
+        let (cpu, peak) = (usage::cpu_seconds(), usage::peak_mib());
         let figures = report.statistics;
         println!(
             "snapshot {snapshot}: new {} changed {} · read {:.1} MB · added {:.3} MB in {} objects · \

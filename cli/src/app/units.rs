@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 
 /// Reads a size: a number and a unit, `256MiB`, `64 kB`, `1G` (binary, as in most tools), or bytes alone.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
@@ -95,18 +95,6 @@ pub(crate) fn local_seconds(seconds: i64) -> String {
         }
         Err(_) => "-".into(),
     }
-}
-
-/// The first of some simulated days, of which the last is yesterday.
-pub(crate) fn first_demo_day(days: u64) -> Timestamp {
-    let now = Timestamp::now();
-    now.checked_sub((days * 24).cast_signed().hours()).unwrap_or(now)
-}
-
-/// A time since 1970, some hours after another.
-pub(crate) fn hours_after(start: Timestamp, hours: u64) -> Option<Duration> {
-    let time = start.checked_add(hours.cast_signed().hours()).ok()?;
-    Duration::try_from(time.as_duration()).ok()
 }
 
 #[cfg(test)]

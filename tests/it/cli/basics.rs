@@ -244,17 +244,6 @@ fn stats_tell_what_is_stored() {
 }
 
 #[test]
-fn the_demonstration_tells_a_story_and_leaves_nothing() {
-    let sandbox = Sandbox::empty();
-    std::fs::create_dir(sandbox.path("tmp")).unwrap();
-    let told = sandbox.bare(["demo"]).env("TMPDIR", sandbox.path("tmp")).run().ok();
-    let text = told.text();
-    assert!(text.lines().count() < 40, "it fits a screen:\n{text}");
-    assert!(std::fs::read_dir(sandbox.path("tmp")).unwrap().next().is_none());
-    assert!(!sandbox.exists("home"), "it remembers nothing");
-}
-
-#[test]
 fn help_version_completions_and_unlock_need_no_repository() {
     let sandbox = Sandbox::empty();
     let version = sandbox.bare(["--version"]).run().ok().text();

@@ -174,13 +174,3 @@ fn forgetting_and_marks() {
     let tagged = sandbox.esker(["tag", "latest", "x", "--json"]).ok().json();
     assert_eq!(tagged[0]["tags"], serde_json::json!(["x"]));
 }
-
-#[test]
-fn the_demonstration() {
-    let sandbox = Sandbox::empty();
-    let story = sandbox.bare(["demo", "--json", "--keep", "kept"]).run().ok().summary();
-    has(&story, &[("days", 'a'), ("check_findings", 'n'), ("compared_equal", 'b')]);
-    assert_eq!(story["compared_equal"], true);
-    let kept = sandbox.bare(["check", "--json", "-r", "kept/repository", "--key-file", "kept/key"]);
-    assert_eq!(kept.run().ok().json()["status"], "ok");
-}

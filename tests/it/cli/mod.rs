@@ -2,6 +2,7 @@
 
 mod basics;
 mod damage;
+mod demo;
 mod disk_full;
 mod history;
 mod hostile;
