@@ -82,7 +82,16 @@ pub(in crate::jira) async fn sweep(
         };
         sweep.projects.insert(project.key.clone(), seen);
     }
-    Ok(sweep)
+    if sweep.projects.values().any(|it| matches!(it, Seen::Issues(_))) {
+        return Ok(sweep);
+    }
+    // Where no project can be searched it is not about projects.
+    let failed =
+        |(key, seen): (&String, &Seen)| matches!(seen, Seen::Failed(_)).then(|| key.clone());
+    match sweep.projects.iter().find_map(failed).and_then(|key| sweep.projects.remove(&key)) {
+        Some(Seen::Failed(error)) => Err(error),
+        _ => Ok(sweep),
+    }
 }
 
 async fn of_project(
@@ -154,6 +163,10 @@ pub(in crate::jira) async fn confirm(
 async fn confirm_batch(client: &Client, names: &[String]) -> Result<Vec<Present>, RequestError> {
     let body = json!({"issueIdsOrKeys": names, "fields": ["updated"], "fieldsByKeys": false});
     let answer = client.post(BULK_FETCH, &[], &body).await?;
+    if !answer.get("issues").is_some_and(Value::is_array) {
+        let request = format!("POST {BULK_FETCH}");
+        return Err(RequestError::Listing { request, what: "it has no items" });
+    }
     let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
     let mut present: Vec<_> = list("issues").filter_map(present).collect();
     // What is listed as an error may be there all the same: it is asked for by itself.

@@ -15,14 +15,15 @@ const UNCOUNTED: [&str; 5] = [
     "GET /rest/api/3/users/search",
 ];
 
+const SEARCH: &str = "POST /rest/api/3/search/jql";
+const HISTORIES: &str = "POST /rest/api/3/changelog/bulkfetch";
+
 fn check(bench: &Bench, case: &str, rules: &[Rule]) {
     let mut fired = 0;
     for mode in MODES {
         let run = bench.run(mode, rules);
         fired += run.fired;
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            bench.assert_whole(&run, case)
-        }));
+        bench.assert_whole(&run, case);
     }
     assert!(fired > 0, "{case}: nothing went wrong");
 }
@@ -74,18 +75,29 @@ fn lists_that_go_wrong_are_read_again() {
         ("a page token that comes again", Fault::RepeatedPageToken),
         ("a row that comes twice", Fault::RepeatedRow),
         ("a row that is missing", Fault::MissingRows(1)),
-        ("three rows that are missing", Fault::MissingRows(3)),
+        ("two rows that are missing", Fault::MissingRows(2)),
         ("rows without fields", Fault::RowsWithoutFields(2)),
         ("issues that come as errors", Fault::IssueErrors(2)),
     ] {
         let counted = || bench.used().filter(|endpoint| !UNCOUNTED.contains(endpoint));
-        for nth in [1, 2] {
-            let mut rules = rules(counted(), When::Nth(nth), &fault);
-            if !name.contains("token") {
-                check(&bench, &format!("{name}, call {nth}"), &rules);
+        // What the search leaves out is asked for by id: not both at once.
+        for search in [false, true] {
+            let is_searched = |endpoint: &&str| (*endpoint == SEARCH) == search;
+            let calls: &[u64] = if search { &[1] } else { &[1, 2] };
+            for nth in calls {
+                let case = format!("{name}, call {nth}, search {search}");
+                let mut rules = rules(counted().filter(is_searched), When::Nth(*nth), &fault);
+                let is_token = name.contains("token");
+                if !is_token && !(search && name.contains("fields") || name.contains("errors")) {
+                    check(&bench, &case, &rules);
+                }
+                // Histories come in pages without counts: half a history cannot be told from a whole one.
+                if name.contains("missing") {
+                    rules.retain(|(endpoint, _, _)| endpoint != HISTORIES);
+                }
+                rules.extend(short.iter().cloned());
+                check(&bench, &format!("{case}, pages of seven rows"), &rules);
             }
-            rules.extend(short.iter().cloned());
-            check(&bench, &format!("{name}, call {nth}, pages of seven rows"), &rules);
         }
     }
     let again = rules(["*"], When::Always, &Fault::RepeatedRow);
