@@ -38,6 +38,14 @@ pub(super) enum AttachmentError {
 }
 
 impl AttachmentError {
+    /// The request that failed, if that is why.
+    pub(super) fn request(&self) -> Option<&RequestError> {
+        match self {
+            Self::Request(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// True where the rest may come if it is asked for again.
     fn may_pass(&self) -> bool {
         match self {

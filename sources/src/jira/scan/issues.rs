@@ -109,8 +109,11 @@ impl Scan<'_> {
 
     async fn single_history(&self, id: u64) -> Result<(u64, History), SourceError> {
         match self.one_history(id).await {
-            Ok(history) => Ok((id, Some(history))),
-            Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
+            Ok(history) => {
+                self.outages.are_over();
+                Ok((id, Some(history)))
+            }
+            Err(error) if self.outages.end_scan_for_want_of(&error) => Err(self.failed(error)),
             Err(error) => {
                 tracing::warn!(%error, id, "no history");
                 Ok((id, None))
@@ -217,12 +220,18 @@ impl Scan<'_> {
         let mut open: Vec<&[u64]> = vec![ids];
         while let Some(ids) = open.pop() {
             match self.bulk_bodies(ids).await {
-                Ok(found) => bodies.extend(found),
-                Err(error) if !listing::may_be_one_object(&error) => return Err(self.failed(error)),
+                Ok(found) => {
+                    self.outages.are_over();
+                    bodies.extend(found);
+                }
+                Err(error) if !listing::has_other_ways(&error) => return Err(self.failed(error)),
                 Err(error) if ids.len() > 1 => {
                     tracing::warn!(%error, issues = ids.len(), "a call is halved");
                     let (left, right) = ids.split_at(ids.len() / 2);
                     open.extend([right, left]);
+                }
+                Err(error) if self.outages.end_scan_for_want_of(&error) => {
+                    return Err(self.failed(error));
                 }
                 Err(error) => {
                     let unreadable = |id: &u64| {

@@ -1,7 +1,8 @@
 //! Listings read to their ends, and what their errors mean for a scan.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ const OUTAGE: u32 = 12;
 const ATTEMPTS: u32 = 3;
 /// What is wrong with a listing that is given up.
 const CUT: &str = "it ended before everything was listed";
+/// What is said of a part that is not asked for any more.
+pub(super) const OUT: &str =
+    "it was not asked for: the site failed at others like it, one after the other";
 
 /// Reads a listing, once more from its first page where it went wrong: the site forgot the place, or contradicts itself.
 pub(super) async fn persist<T, F>(mut read: impl FnMut() -> F) -> Result<T, RequestError>
@@ -80,22 +84,57 @@ pub(super) async fn feed(mut pages: FeedPages) -> Result<(Vec<Value>, i64), Requ
 
 /// Counts requests in a row that were not answered.
 #[derive(Debug, Default)]
-pub(super) struct Outages(AtomicU32);
+pub(super) struct Outages {
+    in_a_row: AtomicU32,
+    /// By what was asked for.
+    of_parts: Mutex<HashMap<&'static str, u32>>,
+}
 
 impl Outages {
-    /// True where no further request will do better.
+    /// True where no further request will do better. Where the server fails at single objects others may do.
     pub(super) fn end_scan(&self, error: &RequestError) -> bool {
         match error.kind() {
             FailureKind::Fatal | FailureKind::Cancelled => true,
-            FailureKind::Later => self.0.fetch_add(1, Ordering::Relaxed) + 1 >= OUTAGE,
+            FailureKind::Later => !may_be_one_object(error) && self.count(),
             _ => false,
         }
     }
 
+    /// The same for what nothing can be stored without: there so many single failures in a row are an outage, too.
+    pub(super) fn end_scan_for_want_of(&self, error: &RequestError) -> bool {
+        self.end_scan(error) || (may_be_one_object(error) && self.count())
+    }
+
+    fn count(&self) -> bool {
+        self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= OUTAGE
+    }
+
     /// Something was answered.
     pub(super) fn are_over(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.in_a_row.store(0, Ordering::Relaxed);
     }
+
+    /// True where the site has failed at this part of so many issues in a row that it is not asked any more.
+    pub(super) fn is_out(&self, part: &'static str) -> bool {
+        self.of_parts().get(part).is_some_and(|failures| *failures >= OUTAGE)
+    }
+
+    /// Takes note of how it went with a part of an issue.
+    pub(super) fn note(&self, part: &'static str, error: Option<&RequestError>) {
+        let fails = error.is_some_and(|it| it.kind() == FailureKind::Later);
+        let mut parts = self.of_parts();
+        let failures = parts.entry(part).or_default();
+        *failures = if fails { *failures + 1 } else { 0 };
+    }
+
+    fn of_parts(&self) -> MutexGuard<'_, HashMap<&'static str, u32>> {
+        self.of_parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The error of an answer that lacks what was asked for.
+pub(super) fn no_items(template: &'static str) -> RequestError {
+    RequestError::Listing { request: format!("GET {template}"), what: "it has no items" }
 }
 
 /// True where other requests may be answered although this one is not: the server fails at one object.

@@ -37,7 +37,7 @@ use super::cursor::Cursor;
 use super::document::people;
 use super::layout::{ISSUES, IssueKey, path};
 
-/// Large attachments that are open at a time.
+/// Large attachments that are open at a time. No more than there are connections: one that breaks needs one to go on.
 const OPEN_DOWNLOADS: usize = 6;
 /// More issues than this are not remembered for another try: then the whole window is read again.
 const RETRIES: usize = 10_000;
@@ -103,7 +103,7 @@ impl<'a> Scan<'a> {
             started: session.started,
             time_zone: session.time_zone,
             issues: changes.collection(ISSUES),
-            downloads: Arc::new(Semaphore::new(OPEN_DOWNLOADS)),
+            downloads: Arc::new(Semaphore::new(OPEN_DOWNLOADS.min(options.connections).max(1))),
             outages: Outages::default(),
             found: Mutex::new(Found { lost, ..Found::default() }),
         }

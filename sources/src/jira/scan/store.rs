@@ -25,6 +25,9 @@ const COMMENTS: &str = "/rest/api/3/issue/{}/comment";
 /// Worklogs of an issue, up to 5,000 a page.
 const WORKLOGS: &str = "/rest/api/3/issue/{}/worklog";
 
+/// The folder of attachments.
+const ATTACHMENTS: &str = "attachments\0";
+
 /// One record on its way into the tree.
 struct Pushed {
     key: Bytes,
@@ -38,6 +41,8 @@ pub(super) struct Records<'a> {
     /// What the last snapshot holds, by the part of the key after the issue's prefix.
     base: HashMap<String, &'a Entry>,
     pushed: Vec<Pushed>,
+    /// Keys of attachments, which are not held until all is gathered: they would wait for each other.
+    sent: Vec<Bytes>,
     /// Beginnings of names of records that stay as they are.
     kept: Vec<String>,
     problems: Vec<Problem>,
@@ -50,6 +55,7 @@ impl<'a> Records<'a> {
             issue,
             base: base.iter().filter_map(of).collect(),
             pushed: Vec::new(),
+            sent: Vec::new(),
             kept: Vec::new(),
             problems: Vec::new(),
         }
@@ -142,10 +148,10 @@ impl Scan<'_> {
         }
         if fetched.parts.nameless > 0 {
             let message = format!("{} of them have no id", fetched.parts.nameless);
-            records.trouble("attachments\0", ProblemKind::Unreadable, message);
+            records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         let kept = records.kept_entries();
-        let count = (records.pushed.len() + kept.len() + 1) as u64;
+        let count = (records.pushed.len() + records.sent.len() + kept.len() + 1) as u64;
         let mut entry = Entry::new(EntryKind::Document);
         entry.version =
             make_token(fetched.parts.id, Some(count).filter(|_| records.problems.is_empty()));
@@ -162,6 +168,7 @@ impl Scan<'_> {
     ) -> Result<(), SourceError> {
         let mut present: HashSet<Bytes> = kept.iter().map(|(key, _)| key.clone()).collect();
         present.extend(records.pushed.iter().map(|it| it.key.clone()));
+        present.extend(records.sent);
         for (key, _) in fetched.base.iter().filter(|(key, _)| !present.contains(key)) {
             self.changes.delete(self.issues, key.clone()).await?;
         }
@@ -262,13 +269,22 @@ impl Scan<'_> {
         if self.is_lost(&path, due.extras) {
             return Ok(());
         }
+        if self.outages.is_out(ATTACHMENTS) {
+            records.trouble(&name, ProblemKind::Unreadable, listing::OUT.into());
+            return Ok(());
+        }
         let mut entry = Entry::new(EntryKind::File);
         entry.metadata.modified = attachment.created.map(time::stored);
         entry.metadata.media_type = attachment.media_type.clone().map(Bytes::from);
         let permit = self.downloads.clone().acquire_owned().await;
         let permit = permit.map_err(|_| SourceError::Cancelled)?;
-        match attachments::fetch(&self.client, attachment, &path, permit).await {
-            Ok(payload) => records.pushed.push(Pushed { key, entry, payload }),
+        let fetched = attachments::fetch(&self.client, attachment, &path, permit).await;
+        self.outages.note(ATTACHMENTS, fetched.as_ref().err().and_then(AttachmentError::request));
+        match fetched {
+            Ok(payload) => {
+                self.changes.put(self.issues, key.clone(), entry, payload).await?;
+                records.sent.push(key);
+            }
             Err(AttachmentError::Request(error)) if self.outages.end_scan(&error) => {
                 return Err(self.failed(error));
             }
