@@ -84,7 +84,7 @@ impl Scan<'_> {
         let mut links = self.client.get(REMOTE_LINKS, &[id], &[]).await?;
         strip(&mut links);
         let Value::Array(mut links) = links else {
-            return Err(listing::no_items(REMOTE_LINKS));
+            return Err(listing::no_items(format!("GET {REMOTE_LINKS}")));
         };
         links.sort_by_key(|it| it.get("id").and_then(number));
         links.dedup();
@@ -115,7 +115,7 @@ impl Scan<'_> {
     async fn properties(&self, id: &str) -> Result<Option<Value>, RequestError> {
         let answer = self.client.get(PROPERTIES, &[id], &[]).await?;
         let keys = answer.get("keys").and_then(Value::as_array);
-        let keys = keys.ok_or_else(|| listing::no_items(PROPERTIES))?;
+        let keys = keys.ok_or_else(|| listing::no_items(format!("GET {PROPERTIES}")))?;
         let mut properties = Map::new();
         for key in keys.iter().filter_map(|it| it.get("key")?.as_str()) {
             // One that was deleted in between is none.

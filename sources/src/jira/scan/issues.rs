@@ -16,7 +16,7 @@ use crate::jira::client::RequestError;
 use crate::jira::client::pages::{OffsetPages, TokenPages};
 use crate::jira::document::{canonical, id_of, number, strip};
 use crate::jira::issue::IssueParts;
-use crate::jira::layout::IssueKey;
+use crate::jira::layout::{HISTORY_BLOCK, IssueKey, is_history};
 
 /// Histories by issue.
 const HISTORIES: &str = "/rest/api/3/changelog/bulkfetch";
@@ -185,13 +185,13 @@ impl Scan<'_> {
         for (id, body) in bodies {
             let known = known.issues.get(&id).map(|it| it.key.clone());
             match body {
-                Ok(parts) => fetched.push(Fetched {
-                    history: histories.remove(&id).unwrap_or_default(),
-                    due: due.get(&id).copied().unwrap_or(Due { extras: true }),
-                    base: known.as_ref().and_then(|key| base.remove(key)).unwrap_or_default(),
-                    known,
-                    parts,
-                }),
+                Ok(parts) => {
+                    let base = known.as_ref().and_then(|key| base.remove(key)).unwrap_or_default();
+                    let history = histories.remove(&id).unwrap_or_default();
+                    let history = self.not_shorter(id, history, &base).await?;
+                    let due = due.get(&id).copied().unwrap_or(Due { extras: true });
+                    fetched.push(Fetched { history, due, base, known, parts });
+                }
                 Err(unusable) => self.trouble_with_issue(id, known.as_ref(), unusable),
             }
         }
@@ -200,6 +200,22 @@ impl Scan<'_> {
             stored.push(self.store_issue(issue).boxed());
         }
         futures::stream::iter(stored).buffer_unordered(ISSUES_AT_ONCE).try_collect().await
+    }
+
+    /// A history only grows. One that is shorter than the last snapshot's is read by itself, in pages that are counted.
+    async fn not_shorter(
+        &self,
+        id: u64,
+        history: History,
+        base: &[BaseRecord],
+    ) -> Result<History, SourceError> {
+        let blocks = base.iter().filter(|(key, _)| is_history(key)).count();
+        match history {
+            Some(history) if history.len().div_ceil(HISTORY_BLOCK) < blocks => {
+                Ok(self.single_history(id).await?.1)
+            }
+            history => Ok(history),
+        }
     }
 
     /// The bodies of up to 100 issues. What cannot be used is asked for once more.

@@ -133,8 +133,8 @@ impl Outages {
 }
 
 /// The error of an answer that lacks what was asked for.
-pub(super) fn no_items(template: &'static str) -> RequestError {
-    RequestError::Listing { request: format!("GET {template}"), what: "it has no items" }
+pub(super) fn no_items(request: String) -> RequestError {
+    RequestError::Listing { request, what: "it has no items" }
 }
 
 /// True where other requests may be answered although this one is not: the server fails at one object.

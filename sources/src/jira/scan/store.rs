@@ -66,6 +66,11 @@ impl<'a> Records<'a> {
         record_name(&self.issue.record(record)).and_then(|name| self.base.get(&name).copied())
     }
 
+    /// True where the last snapshot has records whose names begin so.
+    fn has(&self, name: &str) -> bool {
+        self.base.keys().any(|known| known.starts_with(name))
+    }
+
     /// Stores a document.
     pub(super) fn document(&mut self, record: &Record<'_>, mut entry: Entry, text: Bytes) {
         entry.kind = EntryKind::Document;
@@ -95,7 +100,7 @@ impl<'a> Records<'a> {
     /// Says that a part could not be read, and keeps the last snapshot's state of it.
     pub(super) fn trouble(&mut self, name: &str, kind: ProblemKind, message: String) {
         let path = layout::path(ISSUES, &[&self.issue.prefix(), name.as_bytes()].concat());
-        let stale = self.base.keys().any(|known| known.starts_with(name));
+        let stale = self.has(name);
         self.problems.push(Problem {
             path: path.trim_end_matches('/').into(),
             kind,
@@ -143,8 +148,12 @@ impl Scan<'_> {
         self.worklogs(&mut records, &fetched).await?;
         history(&mut records, &fetched);
         self.extras(&mut records, &fetched).await?;
-        for attachment in &fetched.parts.attachments {
+        for attachment in fetched.parts.attachments.iter().flatten() {
             self.attachment(&mut records, attachment, fetched.due).await?;
+        }
+        if fetched.parts.attachments.is_none() && records.has(ATTACHMENTS) {
+            let message = "the issue does not say which it has".into();
+            records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         if fetched.parts.nameless > 0 {
             let message = format!("{} of them have no id", fetched.parts.nameless);
@@ -196,6 +205,7 @@ impl Scan<'_> {
         let list = &fetched.parts.comments;
         match self.list(list, COMMENTS, 100, "comments", fetched).await {
             Ok(comments) => self.each(records, comments, "comments\0", |id| Record::Comment(id)),
+            Err(error) if is_off(list, records, "comments\0", &error) => {}
             Err(error) => records.request_trouble(self, "comments\0", error)?,
         }
         Ok(())
@@ -209,6 +219,7 @@ impl Scan<'_> {
         let list = &fetched.parts.worklogs;
         match self.list(list, WORKLOGS, 5000, "worklogs", fetched).await {
             Ok(worklogs) => self.each(records, worklogs, "worklogs\0", |id| Record::Worklog(id)),
+            Err(error) if is_off(list, records, "worklogs\0", &error) => {}
             Err(error) => records.request_trouble(self, "worklogs\0", error)?,
         }
         Ok(())
@@ -295,6 +306,11 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// True where an issue has no such list, and never had: a site may do without comments or time tracking.
+fn is_off(list: &Embedded, records: &Records<'_>, name: &str, error: &RequestError) -> bool {
+    list.total.is_none() && listing::is_refused(error) && !records.has(name)
 }
 
 /// Histories are stored in blocks, since they only grow at their end.

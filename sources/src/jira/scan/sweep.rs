@@ -102,23 +102,35 @@ async fn of_project(
         return Ok(None);
     }
     let query = format!("project = {} ORDER BY key ASC", quoted(&project.key));
-    ids(client, &query).await.map(Some)
+    let rows = ids(client, &query).await?;
+    Ok(Some(rows.into_iter().filter_map(|(id, key)| Some((id, key?))).collect()))
 }
 
-/// All issues that a query finds.
+/// All issues that a query finds. The index may list one that is no more: it has no key.
 pub(in crate::jira) async fn ids(
     client: &Client,
     query: &str,
-) -> Result<HashMap<u64, IssueKey>, RequestError> {
+) -> Result<HashMap<u64, Option<IssueKey>>, RequestError> {
     // A page token may expire in a long sweep.
     listing::persist(|| ids_at_once(client, query)).await
 }
 
-async fn ids_at_once(client: &Client, query: &str) -> Result<HashMap<u64, IssueKey>, RequestError> {
+async fn ids_at_once(
+    client: &Client,
+    query: &str,
+) -> Result<HashMap<u64, Option<IssueKey>>, RequestError> {
     let body = json!({"jql": query, "fields": ["key"], "maxResults": PAGE});
-    let mut found = HashMap::new();
+    let (mut found, mut nameless) = (HashMap::new(), false);
     let pages = TokenPages::post(client, SEARCH, body, "issues");
-    listing::each(pages, |issue| found.extend(row(&issue))).await?;
+    listing::each(pages, |issue| match issue.get("id").and_then(number) {
+        Some(id) => _ = found.insert(id, row(&issue).map(|(_, key)| key)),
+        None => nameless = true,
+    })
+    .await?;
+    if nameless {
+        let request = format!("POST {SEARCH}");
+        return Err(RequestError::Listing { request, what: "a row has no id" });
+    }
     Ok(found)
 }
 
@@ -164,8 +176,7 @@ async fn confirm_batch(client: &Client, names: &[String]) -> Result<Vec<Present>
     let body = json!({"issueIdsOrKeys": names, "fields": ["updated"], "fieldsByKeys": false});
     let answer = client.post(BULK_FETCH, &[], &body).await?;
     if !answer.get("issues").is_some_and(Value::is_array) {
-        let request = format!("POST {BULK_FETCH}");
-        return Err(RequestError::Listing { request, what: "it has no items" });
+        return Err(listing::no_items(format!("POST {BULK_FETCH}")));
     }
     let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
     let mut present: Vec<_> = list("issues").filter_map(present).collect();

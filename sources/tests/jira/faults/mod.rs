@@ -1,5 +1,6 @@
 //! A site that fails: a backup ends whole or says what it lacks, nothing is lost, and nothing is taken for deleted.
 
+mod lasting;
 mod passing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,7 +150,9 @@ impl Bench {
         assert!(told.iter().any(|it| it.contains(named)), "{case}, {mode:?}: {named}? {told:#?}");
         self.assert_nothing_lost(run, case);
         let held = holdings(&run.repo);
-        let others = self.present.iter().filter(|(path, _)| !part(path));
+        // An issue that was not read whole says so in its own document.
+        let own = |path: &str| path.ends_with("/issue.json");
+        let others = self.present.iter().filter(|(path, _)| !part(path) || own(path));
         let unlike: Vec<_> =
             others.filter(|(path, content)| held.get(*path) != Some(content)).collect();
         assert!(
