@@ -24,6 +24,9 @@ pub(super) enum AttachmentError {
     /// The request failed.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// A login or maintenance page came in its place.
+    #[error("a page for people came in its place")]
+    Page,
     /// Its length is wrong.
     #[error("it has {found} bytes where the issue says {expected}")]
     Length {
@@ -34,6 +37,25 @@ pub(super) enum AttachmentError {
     },
 }
 
+impl AttachmentError {
+    /// The request that failed, if that is why.
+    pub(super) fn request(&self) -> Option<&RequestError> {
+        match self {
+            Self::Request(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// True where the rest may come if it is asked for again.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Request(error) => error.kind() == FailureKind::Later,
+            Self::Page => true,
+            Self::Length { .. } => false,
+        }
+    }
+}
+
 /// Gets an attachment, or begins to.
 pub(super) async fn fetch(
     client: &Client,
@@ -42,12 +64,13 @@ pub(super) async fn fetch(
     permit: OwnedSemaphorePermit,
 ) -> Result<Payload, AttachmentError> {
     let mut stream = Stream {
-        download: Some(client.download(&attachment.id, 0).await?),
+        download: None,
         client: client.clone(),
         attachment: attachment.clone(),
         position: 0,
         resumes: 0,
     };
+    stream.begin().await?;
     if attachment.size > SMALL {
         let reader = AttachmentReader {
             stream,
@@ -75,6 +98,16 @@ struct Stream {
 }
 
 impl Stream {
+    /// Waits for an answer, so that what cannot be had is known at once.
+    async fn begin(&mut self) -> Result<(), AttachmentError> {
+        loop {
+            match self.ask().await {
+                Err(AttachmentError::Page) if self.may_resume() => {}
+                asked => return asked,
+            }
+        }
+    }
+
     /// The next bytes; `None` when all came and their number is right.
     async fn next(&mut self) -> Result<Option<Bytes>, AttachmentError> {
         loop {
@@ -85,23 +118,44 @@ impl Stream {
                     self.check_not_longer()?;
                     return Ok(Some(piece));
                 }
-                Ok(None) if self.is_short() && self.may_resume() => self.download = None,
-                Ok(None) if self.is_short() => return Err(self.wrong_length()),
+                // What ended so was another file: its rest does not continue it.
+                Ok(None) if self.is_short() => return Err(self.wrong_length(self.position)),
                 Ok(None) => return Ok(None),
-                Err(error) if error.kind() == FailureKind::Later && self.may_resume() => {
-                    self.download = None;
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) if error.may_pass() && self.may_resume() => self.download = None,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    async fn step(&mut self) -> Result<Option<Bytes>, RequestError> {
-        let download = match &mut self.download {
-            Some(download) => download,
-            none => none.insert(self.client.download(&self.attachment.id, self.position).await?),
+    async fn step(&mut self) -> Result<Option<Bytes>, AttachmentError> {
+        if self.download.is_none() {
+            self.ask().await?;
+        }
+        match &mut self.download {
+            Some(download) => Ok(download.chunk().await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks for what has not come yet, and looks at what the answer says of itself: a page for people is no file.
+    async fn ask(&mut self) -> Result<(), AttachmentError> {
+        let Attachment { id, size, media_type, .. } = &self.attachment;
+        let download = self.client.download(id, self.position).await?;
+        let is_right = match download.total() {
+            Some(total) if *size > 0 => total == *size,
+            total => total == Some(0) || !download.is_page(),
         };
-        download.chunk().await
+        let may_be_page = media_type.as_ref().is_some_and(|it| it.starts_with("text/html"));
+        if !is_right && download.is_page() && !may_be_page {
+            return Err(AttachmentError::Page);
+        }
+        match download.total() {
+            Some(total) if !is_right && *size > 0 => Err(self.wrong_length(total)),
+            _ => {
+                self.download = Some(download);
+                Ok(())
+            }
+        }
     }
 
     fn may_resume(&mut self) -> bool {
@@ -116,11 +170,11 @@ impl Stream {
     /// Records of 0 bytes may have bytes all the same; those are taken up to the size of a small content.
     fn check_not_longer(&self) -> Result<(), AttachmentError> {
         let most = if self.attachment.size == 0 { SMALL } else { self.attachment.size };
-        if self.position > most { Err(self.wrong_length()) } else { Ok(()) }
+        if self.position > most { Err(self.wrong_length(self.position)) } else { Ok(()) }
     }
 
-    fn wrong_length(&self) -> AttachmentError {
-        AttachmentError::Length { expected: self.attachment.size, found: self.position }
+    fn wrong_length(&self, found: u64) -> AttachmentError {
+        AttachmentError::Length { expected: self.attachment.size, found }
     }
 }
 

@@ -20,14 +20,14 @@ pub(super) struct MalformedIssue {
 pub(super) struct Embedded {
     /// What came with the issue.
     pub(super) values: Vec<Value>,
-    /// How many there are.
-    pub(super) total: u64,
+    /// How many there are; `None` where the issue does not say.
+    pub(super) total: Option<u64>,
 }
 
 impl Embedded {
     /// True where nothing is missing.
     pub(super) fn is_whole(&self) -> bool {
-        self.values.len() as u64 >= self.total
+        self.total.is_some_and(|total| self.values.len() as u64 >= total)
     }
 }
 
@@ -51,7 +51,8 @@ pub(super) struct IssueParts {
     pub(super) document: Bytes,
     pub(super) comments: Embedded,
     pub(super) worklogs: Embedded,
-    pub(super) attachments: Vec<Attachment>,
+    /// `None` where the issue does not say.
+    pub(super) attachments: Option<Vec<Attachment>>,
     /// How many attachments came without an id.
     pub(super) nameless: usize,
     /// How many watch it.
@@ -74,10 +75,10 @@ impl IssueParts {
             fields.filter(|it| !it.is_empty()).ok_or(MalformedIssue { missing: "fields" })?;
         let comments = embedded(fields.get_mut("comment"), "comments");
         let worklogs = embedded(fields.get_mut("worklog"), "worklogs");
-        let listed =
-            fields.get("attachment").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let attachments: Vec<_> = listed.iter().filter_map(Attachment::new).collect();
-        let nameless = listed.len() - attachments.len();
+        let listed = fields.get("attachment").and_then(Value::as_array);
+        let attachments: Option<Vec<_>> =
+            listed.map(|it| it.iter().filter_map(Attachment::new).collect());
+        let nameless = listed.map_or(0, Vec::len) - attachments.as_ref().map_or(0, Vec::len);
         let count = |field: &str, member: &str| {
             fields.get(field).and_then(|it| it.get(member)).and_then(number).unwrap_or(0)
         };
@@ -107,12 +108,12 @@ fn embedded(field: Option<&mut Value>, list: &str) -> Embedded {
     let Some(Value::Object(field)) = field else {
         return Embedded::default();
     };
-    let values = match field.remove(list) {
-        Some(Value::Array(values)) => values,
-        _ => Vec::new(),
-    };
-    let total = field.get("total").and_then(number).unwrap_or(values.len() as u64);
-    Embedded { values, total }
+    match field.remove(list) {
+        Some(Value::Array(values)) => {
+            Embedded { total: field.get("total").and_then(number), values }
+        }
+        _ => Embedded::default(),
+    }
 }
 
 impl Attachment {
@@ -142,7 +143,7 @@ mod tests {
     fn an_issue_is_taken_apart() {
         let issue = parts(json!({"id": 10001, "key": "ABC-7", "fields": {
             "summary": "s", "updated": "2026-03-01T09:12:33.123+1100", "watches": {"watchCount": "3"}, "votes": null,
-            "comment": {"comments": [{"id": "1"}], "total": 30}, "worklog": {"worklogs": []},
+            "comment": {"comments": [{"id": "1"}], "total": 30}, "worklog": {"worklogs": [], "total": 0},
             "attachment": [{"id": 5, "filename": null, "size": "12", "mimeType": "text/plain"}, {}]}}))
         .expect("an issue");
         assert_eq!(
@@ -150,14 +151,29 @@ mod tests {
             (10001, "ABC-7", 3, 0)
         );
         assert!(!issue.comments.is_whole() && issue.worklogs.is_whole());
-        assert_eq!(
-            (issue.attachments[0].size, issue.attachments.len(), issue.nameless),
-            (12, 1, 1)
-        );
+        let attachments = issue.attachments.expect("a list");
+        assert_eq!((attachments[0].size, attachments.len(), issue.nameless), (12, 1, 1));
         assert_eq!(issue.updated.map(|it| it.as_millisecond() % 1000), Some(123));
         let text = String::from_utf8(issue.document.to_vec()).expect("text");
         assert!(text.starts_with(r#"{"fields":{"attachment""#), "{text}");
         assert!(!text.contains("comment"), "{text}");
+    }
+
+    #[test]
+    fn lists_that_do_not_say_how_long_they_are_may_be_cut() {
+        for list in [
+            json!(null),
+            json!({}),
+            json!({"comments": null, "total": 0}),
+            json!({"comments": [], "total": null}),
+            json!({"comments": [{}], "total": 2}),
+        ] {
+            let fields = json!({"comment": list, "attachment": null});
+            let issue = parts(json!({"id": "1", "key": "A-1", "fields": fields}));
+            let issue = issue.expect("an issue");
+            assert!(!issue.comments.is_whole() && !issue.worklogs.is_whole(), "{list}");
+            assert_eq!(issue.attachments, None);
+        }
     }
 
     #[test]

@@ -126,6 +126,11 @@ pub(super) fn split_record(key: &[u8]) -> Option<(IssueKey, &str)> {
     (issue.project() == project && !record.is_empty()).then_some((issue, record))
 }
 
+/// True for the tree key of a part of an issue's history.
+pub(super) fn is_history(key: &[u8]) -> bool {
+    split_record(key).is_some_and(|(_, record)| record.starts_with("history\0"))
+}
+
 /// The tree key of a document in a folder: `fields`, `customfield_10010`.
 pub(super) fn document_key(folders: &[&str], id: &str) -> Bytes {
     let mut key = String::new();

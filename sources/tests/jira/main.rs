@@ -2,6 +2,7 @@
 
 mod changes;
 mod completeness;
+mod faults;
 mod fixture;
 mod polite;
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::table;
 
-pub(super) use alter::{UNAUTHORIZED, alter, http_date, instead};
+pub(super) use alter::{UNAUTHORIZED, alter, http_date, instead, shorten};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,8 @@ pub enum Fault {
     Endless,
     /// The headers come, the body never does.
     Stall,
+    /// Pages have at most so many rows, whatever is asked for.
+    ShortPages(u64),
     /// An answer to a page token names the same token again.
     RepeatedPageToken,
     /// The first row comes twice.

@@ -1,5 +1,6 @@
 //! What happens to a request: it is recognised, checked, limited, answered, and the answer is spoilt where a fault says so.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -201,6 +202,14 @@ impl Service {
                 self.faults.note(*id);
             }
         }
+        let mut arguments = Cow::Borrowed(arguments);
+        for (id, fault) in &due {
+            if let Fault::ShortPages(rows) = fault {
+                faults::shorten(*rows, arguments.to_mut());
+                self.faults.note(*id);
+            }
+        }
+        let arguments = &*arguments;
         let mut answer = self.handle(endpoint, path, request, arguments);
         let mut delivery = Delivery::Whole;
         for (id, fault) in &due {

@@ -42,6 +42,15 @@ pub enum Mishap {
         /// What the issue shows afterwards.
         value: Value,
     },
+    /// A file is attached to an issue.
+    AttachFile {
+        /// The issue's key.
+        key: String,
+        /// The file's name.
+        name: String,
+        /// Its size in bytes; they cost no memory.
+        size: u64,
+    },
     /// Issues move to another project: new keys, the same ids.
     MoveIssues {
         /// The key of the project they leave.
@@ -144,6 +153,13 @@ impl State {
             Mishap::EditIssue { key, field, value } => {
                 let issues = self.keys.get(key).copied().into_iter().collect();
                 self.each(issues, |state, issue| state.overwrite(issue, by, field, value))
+            }
+            Mishap::AttachFile { key, name, size } => {
+                let issues = self.keys.get(key).copied().into_iter().collect();
+                self.each(issues, |state, issue| {
+                    state.attach_file(issue, name, *size, at);
+                    true
+                })
             }
             Mishap::MoveIssues { from, to, count } => {
                 let Some(to) = self.find_project(to) else { return Vec::new() };

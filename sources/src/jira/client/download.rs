@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, LOCATION, RANGE,
+    ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap,
+    LOCATION, RANGE,
 };
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::OwnedSemaphorePermit;
@@ -87,6 +88,11 @@ impl Download {
         self.total
     }
 
+    /// True where the content is a web page: an attachment, or a login in its place.
+    pub fn is_page(&self) -> bool {
+        is_page(self.response.headers())
+    }
+
     /// The place of the first byte.
     pub fn starts_at(&self) -> u64 {
         self.starts_at
@@ -145,6 +151,9 @@ async fn attempt(
         }
         if is_redirect(status) {
             url = follow(shared, &url, response.headers(), request)?;
+        } else if is_site && is_login(response.headers()) {
+            let (request, status) = (request.to_owned(), status.as_u16());
+            return Err(Failure::again(RequestError::NotJson { request, status }));
         } else if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return accept(shared, response, request, from, slot);
         } else if is_site {
@@ -158,6 +167,16 @@ async fn attempt(
         }
     }
     Err(refuse(request, "it is moved too often"))
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/html"))
+}
+
+/// True for a page in place of an attachment: a site that sends files itself names them.
+fn is_login(headers: &HeaderMap) -> bool {
+    is_page(headers) && !headers.contains_key(CONTENT_DISPOSITION)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -43,6 +43,12 @@ fn take(page: &mut Value, items: &str) -> Option<Vec<Value>> {
     }
 }
 
+/// The items of a page without those that come twice: the next page begins behind what there is.
+fn distinct(items: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::new();
+    items.into_iter().filter(|item| seen.insert(item.to_string())).collect()
+}
+
 fn own(query: &[(&str, String)]) -> Vec<(String, String)> {
     query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
@@ -59,7 +65,7 @@ fn with<'a>(
 /// Pages that are counted: `startAt`, `maxResults`, and `total` or `isLast`, or plain arrays.
 ///
 /// The page size is a wish: the next page starts after what came. An object without any of these names is the whole listing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OffsetPages {
     client: Client,
     template: &'static str,
@@ -128,6 +134,7 @@ impl OffsetPages {
                 (items.ok_or_else(|| self.senseless("it has no items"))?, false)
             }
         };
+        let items = distinct(items);
         if page["startAt"].as_u64().is_some_and(|start| start != self.start) {
             return Err(self.senseless("another page came than the one asked for"));
         }
@@ -170,7 +177,8 @@ impl OffsetPages {
         }
     }
 
-    fn senseless(&self, what: &'static str) -> RequestError {
+    /// Says that the listing makes no sense.
+    pub fn senseless(&self, what: &'static str) -> RequestError {
         senseless(format!("GET {}", self.template), what)
     }
 
@@ -290,7 +298,8 @@ impl TokenPages {
         Ok(items)
     }
 
-    fn senseless(&self, what: &'static str) -> RequestError {
+    /// Says that the listing makes no sense.
+    pub fn senseless(&self, what: &'static str) -> RequestError {
         let method = if matches!(self.ask, Ask::Get(_)) { "GET" } else { "POST" };
         senseless(format!("{method} {}", self.template), what)
     }
@@ -341,7 +350,7 @@ impl FeedPages {
         let query = with(&self.query, [("since", self.until.to_string())]);
         let mut page = self.client.get(self.template, &[], &query).await?;
         let Some(items) = take(&mut page, "values") else {
-            return Err(senseless(format!("GET {}", self.template), "it has no items"));
+            return Err(self.senseless("it has no items"));
         };
         let until = page["until"].as_i64().filter(|&until| until > self.until);
         self.state = match page["lastPage"].as_bool() {
@@ -352,9 +361,14 @@ impl FeedPages {
         self.until = until.unwrap_or(self.until);
         self.pages += 1;
         if self.pages > MAX_PAGES {
-            return Err(senseless(format!("GET {}", self.template), "it does not end"));
+            return Err(self.senseless("it does not end"));
         }
         Ok((!items.is_empty()).then_some(items))
+    }
+
+    /// Says that the feed makes no sense.
+    pub fn senseless(&self, what: &'static str) -> RequestError {
+        senseless(format!("GET {}", self.template), what)
     }
 
     /// Where the next run goes on: everything up to here has been handed out.

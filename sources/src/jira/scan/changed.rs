@@ -60,8 +60,10 @@ pub(in crate::jira) async fn worklogs(
     };
     for batch in updated.chunks(WORKLOG_BATCH) {
         let answer = client.post(WORKLOGS, &[], &json!({"ids": batch})).await?;
-        let issue = |it: &Value| it.get("issueId").and_then(number);
-        feeds.issues.extend(answer.as_array().into_iter().flatten().filter_map(issue));
+        let Value::Array(worklogs) = answer else {
+            return Err(listing::no_items(format!("POST {WORKLOGS}")));
+        };
+        feeds.issues.extend(worklogs.iter().filter_map(|it| it.get("issueId").and_then(number)));
     }
     Ok(feeds)
 }
@@ -72,8 +74,9 @@ async fn feed(
     since: i64,
 ) -> Result<(Vec<u64>, i64), RequestError> {
     let (changes, until) = listing::feed(FeedPages::new(client, template, &[], since)).await?;
-    let ids = changes.iter().filter_map(|it| it.get("worklogId").and_then(number)).collect();
-    Ok((ids, until))
+    let ids = changes.iter().map(|it| it.get("worklogId").and_then(number));
+    let ids: Option<Vec<u64>> = ids.collect();
+    Ok((ids.ok_or_else(|| listing::no_items(format!("GET {template}")))?, until))
 }
 
 /// Tells which issues are due to be read again although nothing says that they changed. Each issue has its own moment in

@@ -62,6 +62,15 @@ const PROJECT_EXTRAS: [&str; 3] = ["components", "versions", "insight"];
 /// A document on its way: its key and text.
 type Document = (Bytes, Bytes);
 
+/// What is read at once, and fails at once.
+struct Folder {
+    collection: &'static str,
+    /// The beginning of its keys.
+    path: String,
+    /// What follows it in all of them.
+    end: &'static str,
+}
+
 /// How reading a collection went.
 #[derive(Default)]
 struct Progress {
@@ -103,18 +112,21 @@ impl Scan<'_> {
         for (folder, ways) in LISTS {
             self.stop_if_cancelled()?;
             let documents = self.list_of(folder, ways).await;
-            self.store(CONFIGURATION, folder, documents, &mut configuration).await?;
+            let folder = Folder { collection: CONFIGURATION, path: folder.into(), end: "\0" };
+            self.store(&folder, documents, &mut configuration).await?;
         }
         let mut stored = Progress::default();
         let mut read = Vec::with_capacity(projects.len());
         // One in the bin cannot be read: what the last snapshot has of it stays until it is gone.
         for project in projects.values().filter(|it| it.state != ProjectState::Deleted) {
-            read.push(async move { (project, self.project(project).await) }.boxed());
+            read.push(self.project(project).boxed());
         }
         let read = futures::stream::iter(read).buffer_unordered(self.options.connections);
         futures::pin_mut!(read);
-        while let Some((project, documents)) = read.next().await {
-            self.store(PROJECTS, &project.key, documents, &mut stored).await?;
+        while let Some(parts) = read.next().await {
+            for (folder, documents) in parts {
+                self.store(&folder, documents, &mut stored).await?;
+            }
         }
         self.forget_projects(projects).await?;
         Ok(vec![configuration.end(CONFIGURATION), stored.end(PROJECTS)])
@@ -124,8 +136,9 @@ impl Scan<'_> {
     async fn list_of(&self, folder: &str, ways: &[Route]) -> Result<Vec<Document>, RequestError> {
         let mut refused = None;
         for route in ways {
-            match self.by_route(route).await {
-                Ok(values) => return Ok(documents(&[folder], values)),
+            let listed = self.by_route(route).await;
+            match listed.and_then(|values| documents(route.template, &[folder], values)) {
+                Ok(documents) => return Ok(documents),
                 Err(error) if error.kind() == FailureKind::Object => {
                     refused.get_or_insert(error);
                 }
@@ -137,10 +150,16 @@ impl Scan<'_> {
 
     async fn by_route(&self, route: &Route) -> Result<Vec<Value>, RequestError> {
         match (route.page, route.array) {
-            (0, None) => Ok(elements(self.client.get(route.template, &[], &[]).await?)),
-            (0, Some(array)) => {
+            (0, array) => {
                 let mut answer = self.client.get(route.template, &[], &[]).await?;
-                Ok(elements(answer.get_mut(array).map(Value::take).unwrap_or_default()))
+                let list = match array {
+                    Some(array) => answer.get_mut(array).map(Value::take),
+                    None => Some(answer),
+                };
+                match list {
+                    Some(Value::Array(elements)) => Ok(elements),
+                    _ => Err(listing::no_items(format!("GET {}", route.template))),
+                }
             }
             (page, array) => self.pages(route.template, &[], array.unwrap_or("values"), page).await,
         }
@@ -156,39 +175,48 @@ impl Scan<'_> {
         listing::all(OffsetPages::new(&self.client, template, args, &[], array, page)).await
     }
 
-    /// The documents of one project.
-    async fn project(&self, project: &Project) -> Result<Vec<Document>, RequestError> {
-        let folder = project.key.as_str();
-        let id = project.id.as_str();
-        let mut whole = self.client.get(PROJECT, &[id], &[]).await?;
+    /// The documents of one project, in parts that fail for themselves.
+    async fn project(
+        &self,
+        project: &Project,
+    ) -> Vec<(Folder, Result<Vec<Document>, RequestError>)> {
+        let (key, id) = (project.key.as_str(), project.id.as_str());
+        let folder = |path: String, end| Folder { collection: PROJECTS, path, end };
+        let mut parts =
+            vec![(folder(key.into(), "\0project.json"), self.project_itself(project).await)];
+        for (name, template) in [("components", COMPONENTS), ("versions", VERSIONS)] {
+            let listed = self.pages(template, &[id], "values", PAGE).await;
+            let listed = listed.and_then(|values| documents(template, &[key, name], values));
+            parts.push((folder(format!("{key}\0{name}"), "\0"), listed));
+        }
+        parts
+    }
+
+    async fn project_itself(&self, project: &Project) -> Result<Vec<Document>, RequestError> {
+        let mut whole = self.client.get(PROJECT, &[&project.id], &[]).await?;
         self.see_people(&whole);
         if let Some(members) = whole.as_object_mut() {
             members.retain(|name, _| !PROJECT_EXTRAS.contains(&name.as_str()));
         }
         strip(&mut whole);
-        let mut all = vec![(document_key(&[folder], "project"), canonical(&whole))];
-        let components = self.pages(COMPONENTS, &[id], "values", PAGE).await?;
-        all.extend(documents(&[folder, "components"], components));
-        let versions = self.pages(VERSIONS, &[id], "values", PAGE).await?;
-        all.extend(documents(&[folder, "versions"], versions));
-        Ok(all)
+        Ok(vec![(document_key(&[&project.key], "project"), canonical(&whole))])
     }
 
     /// Stores the documents of one folder, and deletes those that it has no more. What could not be read is kept.
     async fn store(
         &self,
-        collection: &'static str,
-        folder: &str,
+        folder: &Folder,
         documents: Result<Vec<Document>, RequestError>,
         progress: &mut Progress,
     ) -> Result<(), SourceError> {
-        let prefix = [folder.as_bytes(), b"\0"].concat();
+        let Folder { collection, path, end } = folder;
+        let prefix = [path.as_bytes(), end.as_bytes()].concat();
         let base = known::entries(self.base, collection, prefix).await?;
         let documents = match documents {
             Ok(documents) => documents,
             Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
             Err(error) => {
-                self.trouble_with_part(collection, folder, &error, &base, progress);
+                self.trouble_with_part(folder, &error, &base, progress);
                 return Ok(());
             }
         };
@@ -207,8 +235,7 @@ impl Scan<'_> {
 
     fn trouble_with_part(
         &self,
-        collection: &str,
-        folder: &str,
+        folder: &Folder,
         error: &RequestError,
         base: &[BaseRecord],
         progress: &mut Progress,
@@ -220,14 +247,14 @@ impl Scan<'_> {
         };
         progress.found += base.len() as u64;
         progress.parts.push(PartCompleteness {
-            name: folder.into(),
+            name: folder.path.replace('\0', "/"),
             state,
             expected: None,
             found: base.len() as u64,
             detail: chain(error),
         });
         self.changes.problem(Problem {
-            path: path(collection, folder.as_bytes()),
+            path: path(folder.collection, folder.path.as_bytes()),
             kind,
             message: chain(error),
             stale: !base.is_empty(),
@@ -253,17 +280,17 @@ impl Scan<'_> {
     }
 }
 
-fn elements(value: Value) -> Vec<Value> {
-    match value {
-        Value::Array(elements) => elements,
-        _ => Vec::new(),
-    }
-}
-
-fn documents(folders: &[&str], values: Vec<Value>) -> Vec<Document> {
+fn documents(
+    template: &str,
+    folders: &[&str],
+    values: Vec<Value>,
+) -> Result<Vec<Document>, RequestError> {
     let document = |mut value: Value| {
         strip(&mut value);
         Some((document_key(folders, &id_of(&value)?), canonical(&value)))
     };
-    values.into_iter().filter_map(document).collect()
+    // One that cannot be named would be missing, and taken for deleted.
+    let documents: Option<Vec<_>> = values.into_iter().map(document).collect();
+    let what = "one of them has no id";
+    documents.ok_or_else(|| RequestError::Listing { request: format!("GET {template}"), what })
 }

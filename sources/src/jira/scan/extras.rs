@@ -3,14 +3,16 @@
 
 use bytes::Bytes;
 use esker_engine::entry::{Entry, EntryKind};
+use esker_engine::problem::ProblemKind;
 use esker_engine::source::SourceError;
 use serde_json::{Map, Value};
 
 use super::Scan;
 use super::issues::Fetched;
+use super::listing;
 use super::store::Records;
 use crate::jira::client::RequestError;
-use crate::jira::document::{canonical, strip};
+use crate::jira::document::{canonical, number, strip};
 use crate::jira::layout::Record;
 
 const REMOTE_LINKS: &str = "/rest/api/3/issue/{}/remotelink";
@@ -44,14 +46,25 @@ impl Scan<'_> {
                 records.keep(name(&record));
                 continue;
             }
-            match self.extra(&record, &parts.id.to_string()).await {
+            let name = name(&record);
+            if self.outages.is_out(name) {
+                records.trouble(name, ProblemKind::Unreadable, listing::OUT.into());
+                continue;
+            }
+            let read = self.extra(&record, &parts.id.to_string()).await;
+            self.outages.note(name, read.as_ref().err());
+            match read {
+                // Where they are counted and not told, the account may not see them: what it saw once stays.
+                Ok(None) if matches!(record, Record::Watchers | Record::Votes) => {
+                    records.keep(name);
+                }
                 Ok(None) => {}
                 Ok(Some(document)) => {
                     let mut entry = Entry::new(EntryKind::Document);
                     entry.version = sign.map_or_else(Bytes::new, |it| it.to_string().into());
                     records.document(&record, entry, canonical(&document));
                 }
-                Err(error) => records.request_trouble(self, name(&record), error)?,
+                Err(error) => records.request_trouble(self, name, error)?,
             }
         }
         Ok(())
@@ -70,8 +83,12 @@ impl Scan<'_> {
     async fn remote_links(&self, id: &str) -> Result<Option<Value>, RequestError> {
         let mut links = self.client.get(REMOTE_LINKS, &[id], &[]).await?;
         strip(&mut links);
-        let is_empty = links.as_array().is_none_or(Vec::is_empty);
-        Ok(Some(links).filter(|_| !is_empty))
+        let Value::Array(mut links) = links else {
+            return Err(listing::no_items(format!("GET {REMOTE_LINKS}")));
+        };
+        links.sort_by_key(|it| it.get("id").and_then(number));
+        links.dedup();
+        Ok(Some(Value::Array(links)).filter(|it| it.as_array().is_some_and(|it| !it.is_empty())))
     }
 
     /// Watchers or voters, by account: the order of the answer means nothing.
@@ -98,8 +115,9 @@ impl Scan<'_> {
     async fn properties(&self, id: &str) -> Result<Option<Value>, RequestError> {
         let answer = self.client.get(PROPERTIES, &[id], &[]).await?;
         let keys = answer.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| listing::no_items(format!("GET {PROPERTIES}")))?;
         let mut properties = Map::new();
-        for key in keys.into_iter().flatten().filter_map(|it| it.get("key")?.as_str()) {
+        for key in keys.iter().filter_map(|it| it.get("key")?.as_str()) {
             // One that was deleted in between is none.
             let property = self.client.get_optional(PROPERTY, &[id, key], &[]).await?;
             if let Some(value) = property.and_then(|mut it| it.get_mut("value").map(Value::take)) {

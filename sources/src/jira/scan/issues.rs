@@ -16,7 +16,7 @@ use crate::jira::client::RequestError;
 use crate::jira::client::pages::{OffsetPages, TokenPages};
 use crate::jira::document::{canonical, id_of, number, strip};
 use crate::jira::issue::IssueParts;
-use crate::jira::layout::IssueKey;
+use crate::jira::layout::{HISTORY_BLOCK, IssueKey, is_history};
 
 /// Histories by issue.
 const HISTORIES: &str = "/rest/api/3/changelog/bulkfetch";
@@ -94,7 +94,7 @@ impl Scan<'_> {
     async fn histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, SourceError> {
         match self.bulk_histories(ids).await {
             Ok(histories) => Ok(histories),
-            Err(error) if !listing::may_be_one_object(&error) => Err(self.failed(error)),
+            Err(error) if !listing::has_other_ways(&error) => Err(self.failed(error)),
             Err(error) => {
                 tracing::warn!(%error, "histories are read one by one");
                 let mut each = Vec::with_capacity(ids.len());
@@ -109,8 +109,11 @@ impl Scan<'_> {
 
     async fn single_history(&self, id: u64) -> Result<(u64, History), SourceError> {
         match self.one_history(id).await {
-            Ok(history) => Ok((id, Some(history))),
-            Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
+            Ok(history) => {
+                self.outages.are_over();
+                Ok((id, Some(history)))
+            }
+            Err(error) if self.outages.end_scan_for_want_of(&error) => Err(self.failed(error)),
             Err(error) => {
                 tracing::warn!(%error, id, "no history");
                 Ok((id, None))
@@ -118,22 +121,35 @@ impl Scan<'_> {
         }
     }
 
+    /// Those of issues that an answer leaves out are asked for once more: few issues have no history at all.
     async fn bulk_histories(&self, ids: &[u64]) -> Result<HashMap<u64, History>, RequestError> {
+        let mut found = listing::persist(|| self.some_histories(ids)).await?;
+        let absent: Vec<u64> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+        if !absent.is_empty() {
+            found.extend(listing::persist(|| self.some_histories(&absent)).await?);
+        }
+        let mut histories = HashMap::new();
+        for id in ids {
+            let history = found.remove(id).unwrap_or_default();
+            histories.insert(*id, Some(self.tidy_history(history)));
+        }
+        Ok(histories)
+    }
+
+    async fn some_histories(&self, ids: &[u64]) -> Result<HashMap<u64, Vec<Value>>, RequestError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let body = json!({"issueIdsOrKeys": names, "maxResults": HISTORY_PAGE});
-        let mut found: HashMap<u64, Vec<Value>> = ids.iter().map(|id| (*id, Vec::new())).collect();
+        let mut found: HashMap<u64, Vec<Value>> = HashMap::new();
         let pages = TokenPages::post(&self.client, HISTORIES, body, "issueChangeLogs");
         listing::each(pages, |mut of_issue| {
-            let history =
-                of_issue.get("issueId").and_then(number).and_then(|id| found.get_mut(&id));
+            let id = of_issue.get("issueId").and_then(number);
             let entries = of_issue.get_mut("changeHistories").and_then(Value::as_array_mut);
-            if let (Some(history), Some(entries)) = (history, entries) {
-                history.append(entries);
+            if let (Some(id), Some(entries)) = (id, entries) {
+                found.entry(id).or_default().append(entries);
             }
         })
         .await?;
-        let tidy = |(id, history)| (id, Some(self.tidy_history(history)));
-        Ok(found.into_iter().map(tidy).collect())
+        Ok(found)
     }
 
     async fn one_history(&self, id: u64) -> Result<Vec<Value>, RequestError> {
@@ -169,13 +185,13 @@ impl Scan<'_> {
         for (id, body) in bodies {
             let known = known.issues.get(&id).map(|it| it.key.clone());
             match body {
-                Ok(parts) => fetched.push(Fetched {
-                    history: histories.remove(&id).unwrap_or_default(),
-                    due: due.get(&id).copied().unwrap_or(Due { extras: true }),
-                    base: known.as_ref().and_then(|key| base.remove(key)).unwrap_or_default(),
-                    known,
-                    parts,
-                }),
+                Ok(parts) => {
+                    let base = known.as_ref().and_then(|key| base.remove(key)).unwrap_or_default();
+                    let history = histories.remove(&id).unwrap_or_default();
+                    let history = self.not_shorter(id, history, &base).await?;
+                    let due = due.get(&id).copied().unwrap_or(Due { extras: true });
+                    fetched.push(Fetched { history, due, base, known, parts });
+                }
                 Err(unusable) => self.trouble_with_issue(id, known.as_ref(), unusable),
             }
         }
@@ -186,19 +202,52 @@ impl Scan<'_> {
         futures::stream::iter(stored).buffer_unordered(ISSUES_AT_ONCE).try_collect().await
     }
 
+    /// A history only grows. One that is shorter than the last snapshot's is read by itself, in pages that are counted.
+    async fn not_shorter(
+        &self,
+        id: u64,
+        history: History,
+        base: &[BaseRecord],
+    ) -> Result<History, SourceError> {
+        let blocks = base.iter().filter(|(key, _)| is_history(key)).count();
+        match history {
+            Some(history) if history.len().div_ceil(HISTORY_BLOCK) < blocks => {
+                Ok(self.single_history(id).await?.1)
+            }
+            history => Ok(history),
+        }
+    }
+
+    /// The bodies of up to 100 issues. What cannot be used is asked for once more.
+    async fn bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
+        let (mut bodies, unusable): (Vec<_>, Vec<_>) =
+            self.halved_bodies(ids).await?.into_iter().partition(|(_, body)| body.is_ok());
+        let again: Vec<u64> = unusable.into_iter().map(|(id, _)| id).collect();
+        if !again.is_empty() {
+            bodies.extend(self.halved_bodies(&again).await?);
+        }
+        Ok(bodies)
+    }
+
     /// The bodies of up to 100 issues; of each that cannot be used the reason. Where a call fails, halves are tried, so one
     /// issue that the server cannot render does not take the others with it.
-    async fn bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
+    async fn halved_bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
         let mut bodies = Vec::new();
         let mut open: Vec<&[u64]> = vec![ids];
         while let Some(ids) = open.pop() {
             match self.bulk_bodies(ids).await {
-                Ok(found) => bodies.extend(found),
-                Err(error) if !listing::may_be_one_object(&error) => return Err(self.failed(error)),
+                Ok(found) => {
+                    self.outages.are_over();
+                    bodies.extend(found);
+                }
+                Err(error) if !listing::has_other_ways(&error) => return Err(self.failed(error)),
                 Err(error) if ids.len() > 1 => {
                     tracing::warn!(%error, issues = ids.len(), "a call is halved");
                     let (left, right) = ids.split_at(ids.len() / 2);
                     open.extend([right, left]);
+                }
+                Err(error) if self.outages.end_scan_for_want_of(&error) => {
+                    return Err(self.failed(error));
                 }
                 Err(error) => {
                     let unreadable = |id: &u64| {
@@ -223,14 +272,14 @@ impl Scan<'_> {
             _ => Vec::new(),
         };
         let mut bodies = Vec::with_capacity(issues.len());
+        let mut came = HashSet::new();
         for issue in issues {
             let Value::Object(issue) = issue else { continue };
-            let Some(id) = issue.get("id").and_then(number).filter(|id| ids.contains(id)) else {
-                continue;
-            };
-            bodies.push((id, self.parts(issue)));
+            let id = issue.get("id").and_then(number).filter(|id| ids.contains(id));
+            if let Some(id) = id.filter(|id| came.insert(*id)) {
+                bodies.push((id, self.parts(issue)));
+            }
         }
-        let came: HashSet<u64> = bodies.iter().map(|(id, _)| *id).collect();
         let absent = ids.iter().filter(|id| !came.contains(id));
         bodies.extend(absent.map(|id| (*id, Err(absence(&answer, *id)))));
         Ok(bodies)

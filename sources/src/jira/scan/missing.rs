@@ -12,9 +12,11 @@ use super::known::{self, Known};
 use super::projects::{self, Project, ProjectState};
 use super::sweep::{self, Present, Seen, Sweep};
 use super::{Scan, people};
+use crate::jira::client::RequestError;
 use crate::jira::layout::{ISSUES, IssueKey};
 
-/// Where nothing counts independently, a project may lose so many issues, or a share of 1 in 20, at a time.
+/// A project may lose so many issues, or a share of 1 in 20, at a time; more that the count does not confirm is not looked for
+/// by id.
 const PLAUSIBLE_LOSS: u64 = 50;
 /// Numbers beyond the last known one that are tried where a project has more issues than it shows.
 const BEYOND: u64 = 50;
@@ -120,21 +122,24 @@ impl Scan<'_> {
             self.vanish(&project.key, &absent, count, known, missing);
             return Ok(());
         }
-        count.found += self.still_there(&mut absent, sweep, known).await?;
+        let Some(found) = self.still_there(&mut absent, sweep, known).await? else {
+            self.vanish(&project.key, &absent, count, known, missing);
+            return Ok(());
+        };
+        count.found += found;
         if count.hidden() > 0 && count.hidden() != hidden_before {
-            count.expected = projects::recount(&self.client, project)
-                .await
-                .map_err(|error| self.failed(error))?
-                .or(count.expected);
+            let recounted = projects::recount(&self.client, project).await;
+            count.expected = self.unless_fatal(recounted)?.flatten().or(count.expected);
         }
         let is_binned = project.state == ProjectState::Deleted;
         if count.hidden() > 0 && count.hidden() != hidden_before && !is_binned {
             count.found += self.unlisted(project, count.hidden(), sweep, known).await?;
+            absent.retain(|id| !sweep.issues.contains_key(id));
         }
         let is_explained = match count.expected {
             _ if is_binned => true,
             Some(_) => count.hidden() <= hidden_before,
-            None => !is_implausible(absent.len() as u64, seen),
+            None => false,
         };
         if absent.is_empty() || is_explained {
             missing.deleted.append(&mut absent);
@@ -155,8 +160,7 @@ impl Scan<'_> {
         known: &Known,
         missing: &mut Missing,
     ) -> Result<(), SourceError> {
-        if all_are_listed {
-            self.still_there(&mut absent, sweep, known).await?;
+        if all_are_listed && self.still_there(&mut absent, sweep, known).await?.is_some() {
             missing.deleted.append(&mut absent);
         } else {
             self.vanish(key, &absent, Count::default(), known, missing);
@@ -205,32 +209,41 @@ impl Scan<'_> {
         if self.cursor.is_some() && absent.is_empty() && before == seen {
             return Ok(Some(seen + self.noted_hidden(&project.key)));
         }
-        match sweep::count(&self.client, project).await {
-            Ok(count) => Ok(count),
+        let counted = sweep::count(&self.client, project).await;
+        Ok(self.unless_fatal(counted)?.flatten())
+    }
+
+    /// An answer that may be done without; `None` where there was none.
+    fn unless_fatal<T>(&self, answer: Result<T, RequestError>) -> Result<Option<T>, SourceError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
             Err(error) => {
-                tracing::warn!(%error, project = project.key, "issues are not counted");
+                tracing::warn!(%error, "what is missing is not known for sure");
                 Ok(None)
             }
         }
     }
 
-    /// Asks by id for what the search does not show, and takes what is there out of `absent`. Returns its number.
+    /// Asks by id for what the search does not show, and takes what is there out of `absent`. Returns its number; `None` where
+    /// that could not be asked. What an answer leaves out may be deleted next: it is asked for twice.
     async fn still_there(
         &self,
         absent: &mut BTreeSet<u64>,
         sweep: &mut Sweep,
         known: &Known,
-    ) -> Result<u64, SourceError> {
-        let names: Vec<String> = absent.iter().map(ToString::to_string).collect();
-        let present = sweep::confirm(&self.client, &names, self.options.connections).await;
-        let present = present.map_err(|error| self.failed(error))?;
+    ) -> Result<Option<u64>, SourceError> {
         let mut count = 0;
-        for found in present {
-            count += u64::from(absent.remove(&found.0));
-            add(sweep, known, found);
+        for _ in 0..2 {
+            let names: Vec<String> = absent.iter().map(ToString::to_string).collect();
+            let present = sweep::confirm(&self.client, &names, self.options.connections).await;
+            let Some(present) = self.unless_fatal(present)? else { return Ok(None) };
+            for found in present {
+                count += u64::from(absent.remove(&found.0));
+                add(sweep, known, found);
+            }
         }
-        Ok(count)
+        Ok(Some(count))
     }
 
     /// Tries the numbers of a project that nothing shows: some issues can be read by key and are in no search.
@@ -254,7 +267,7 @@ impl Scan<'_> {
         let names: Vec<String> =
             untried.map(|number| format!("{}-{number}", project.key)).collect();
         let present = sweep::confirm(&self.client, &names, self.options.connections).await;
-        let present = present.map_err(|error| self.failed(error))?;
+        let present = self.unless_fatal(present)?.unwrap_or_default();
         // An answer under another key is an issue that moved; its project shows it.
         let mine = present.into_iter().filter(|it| it.1.project() == project.key);
         let mut count = 0;
@@ -280,6 +293,8 @@ impl Scan<'_> {
             return;
         }
         let names = absent.iter().filter_map(|id| known.issues.get(id));
+        // What happens to them meanwhile is in no window of changes once they are back.
+        self.found().retry.extend(absent);
         self.found().ledger.vanished.extend(names.map(|it| it.key.to_string()));
         let counted = match count.expected {
             Some(expected) => format!("while the site counts {expected} in the project"),
@@ -317,7 +332,8 @@ impl Scan<'_> {
     }
 
     async fn is_administrator(&self) -> Result<bool, SourceError> {
-        people::is_administrator(&self.client).await.map_err(|error| self.failed(error))
+        let answer = people::is_administrator(&self.client).await;
+        Ok(self.unless_fatal(answer)?.unwrap_or(false))
     }
 }
 

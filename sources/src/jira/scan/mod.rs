@@ -31,13 +31,14 @@ use self::issues::{Due, Fetched, Unusable};
 use self::known::Known;
 use self::listing::Outages;
 use self::sweep::Sweep;
+use super::attachments::chain;
 use super::client::{Client, RequestError};
 use super::config::JiraOptions;
 use super::cursor::Cursor;
 use super::document::people;
 use super::layout::{ISSUES, IssueKey, path};
 
-/// Large attachments that are open at a time.
+/// Large attachments that are open at a time. No more than there are connections: one that breaks needs one to go on.
 const OPEN_DOWNLOADS: usize = 6;
 /// More issues than this are not remembered for another try: then the whole window is read again.
 const RETRIES: usize = 10_000;
@@ -103,7 +104,7 @@ impl<'a> Scan<'a> {
             started: session.started,
             time_zone: session.time_zone,
             issues: changes.collection(ISSUES),
-            downloads: Arc::new(Semaphore::new(OPEN_DOWNLOADS)),
+            downloads: Arc::new(Semaphore::new(OPEN_DOWNLOADS.min(options.connections).max(1))),
             outages: Outages::default(),
             found: Mutex::new(Found { lost, ..Found::default() }),
         }
@@ -144,7 +145,20 @@ impl<'a> Scan<'a> {
             let until = self.started.as_millisecond();
             return Ok(WorklogFeeds { until, ..WorklogFeeds::default() });
         };
-        changed::worklogs(&self.client, cursor).await.map_err(|error| self.failed(error))
+        match changed::worklogs(&self.client, cursor).await {
+            Ok(feeds) => Ok(feeds),
+            Err(error) if self.outages.end_scan(&error) => Err(self.failed(error)),
+            Err(error) => {
+                // Most changes of worklogs show in their issues, too; the next scan asks for the same time again.
+                self.changes.problem(Problem {
+                    path: format!("/{ISSUES}"),
+                    kind: ProblemKind::Unreadable,
+                    message: format!("changes of worklogs are not told: {}", chain(&error)),
+                    stale: true,
+                });
+                Ok(WorklogFeeds { until: cursor.worklogs, ..WorklogFeeds::default() })
+            }
+        }
     }
 
     /// The issues to read: all, or those that are new, moved, changed, not read whole last time, or due by the rotation.

@@ -47,7 +47,7 @@ impl Scan<'_> {
             match self.listed().await {
                 Ok(users) => listed = users,
                 Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
-                Err(error) => refused = Some(chain(&error)),
+                Err(error) => refused = Some(error),
             }
         }
         let of_base = known.iter().filter_map(|key| {
@@ -61,7 +61,7 @@ impl Scan<'_> {
             .chain(of_base)
             .filter(|account| !listed.contains_key(account))
             .collect();
-        let asked = self.by_id(&unlisted).await?;
+        let asked = self.by_id(&unlisted, &mut refused).await?;
         let found = (known.len() + listed.len()) as u64;
         for account in unlisted {
             // One who was deleted is known only by what documents still say of him.
@@ -82,12 +82,14 @@ impl Scan<'_> {
 
     async fn listed(&self) -> Result<HashMap<String, Value>, RequestError> {
         let pages = OffsetPages::new(&self.client, LIST, &[], &[], "values", PAGE);
-        Ok(listing::all(pages).await?.into_iter().filter_map(with_account).collect())
+        let users: Option<_> = listing::all(pages).await?.into_iter().map(with_account).collect();
+        users.ok_or_else(|| listing::no_items(format!("GET {LIST}")))
     }
 
     async fn by_id(
         &self,
         accounts: &BTreeSet<String>,
+        refused: &mut Option<RequestError>,
     ) -> Result<HashMap<String, Value>, SourceError> {
         let accounts: Vec<_> = accounts.iter().collect();
         let mut users = HashMap::new();
@@ -100,6 +102,7 @@ impl Scan<'_> {
                 Err(error) if self.outages.end_scan(&error) => return Err(self.failed(error)),
                 Err(error) => {
                     tracing::debug!(%error, "users are taken as documents mention them");
+                    refused.get_or_insert(error);
                 }
             }
         }
@@ -119,12 +122,13 @@ fn name_of(person: &Value) -> Value {
     Value::Object(members.collect())
 }
 
-fn end(found: u64, refused: Option<String>) -> CollectionEnd {
-    let state = match refused {
+fn end(found: u64, refused: Option<RequestError>) -> CollectionEnd {
+    let state = match &refused {
         None => CompletenessState::Complete,
-        Some(_) => CompletenessState::NotPermitted,
+        Some(error) if listing::is_refused(error) => CompletenessState::NotPermitted,
+        Some(_) => CompletenessState::Failed,
     };
-    let detail = refused.unwrap_or_default();
+    let detail = refused.map(|error| chain(&error)).unwrap_or_default();
     let completeness = Completeness { state, expected: None, found, detail, parts: Vec::new() };
     CollectionEnd { name: USERS.into(), cursor: None, completeness }
 }

@@ -75,8 +75,11 @@ async fn search(
     let mut query = vec![("expand", "insight".to_owned())];
     query.extend(which.iter().cloned());
     let pages = OffsetPages::new(client, SEARCH, &[], &query, "values", 100);
-    let listed = listing::all(pages).await?;
-    let projects = listed.iter().filter_map(Project::new).filter(|it| wanted(&it.key));
+    let listed = listing::all(pages.clone()).await?;
+    let projects: Option<Vec<_>> = listed.iter().map(Project::new).collect();
+    // One that cannot be named would be missing, and taken for deleted.
+    let projects = projects.ok_or_else(|| pages.senseless("a project has no id or key"))?;
+    let projects = projects.into_iter().filter(|it| wanted(&it.key));
     Ok(projects.map(|it| (it.key.clone(), it)).collect())
 }
 

@@ -25,6 +25,9 @@ const COMMENTS: &str = "/rest/api/3/issue/{}/comment";
 /// Worklogs of an issue, up to 5,000 a page.
 const WORKLOGS: &str = "/rest/api/3/issue/{}/worklog";
 
+/// The folder of attachments.
+const ATTACHMENTS: &str = "attachments\0";
+
 /// One record on its way into the tree.
 struct Pushed {
     key: Bytes,
@@ -38,6 +41,8 @@ pub(super) struct Records<'a> {
     /// What the last snapshot holds, by the part of the key after the issue's prefix.
     base: HashMap<String, &'a Entry>,
     pushed: Vec<Pushed>,
+    /// Keys of attachments, which are not held until all is gathered: they would wait for each other.
+    sent: Vec<Bytes>,
     /// Beginnings of names of records that stay as they are.
     kept: Vec<String>,
     problems: Vec<Problem>,
@@ -50,6 +55,7 @@ impl<'a> Records<'a> {
             issue,
             base: base.iter().filter_map(of).collect(),
             pushed: Vec::new(),
+            sent: Vec::new(),
             kept: Vec::new(),
             problems: Vec::new(),
         }
@@ -58,6 +64,11 @@ impl<'a> Records<'a> {
     /// The entry of the last snapshot for a record.
     pub(super) fn base(&self, record: &Record<'_>) -> Option<&'a Entry> {
         record_name(&self.issue.record(record)).and_then(|name| self.base.get(&name).copied())
+    }
+
+    /// True where the last snapshot has records whose names begin so.
+    fn has(&self, name: &str) -> bool {
+        self.base.keys().any(|known| known.starts_with(name))
     }
 
     /// Stores a document.
@@ -89,7 +100,7 @@ impl<'a> Records<'a> {
     /// Says that a part could not be read, and keeps the last snapshot's state of it.
     pub(super) fn trouble(&mut self, name: &str, kind: ProblemKind, message: String) {
         let path = layout::path(ISSUES, &[&self.issue.prefix(), name.as_bytes()].concat());
-        let stale = self.base.keys().any(|known| known.starts_with(name));
+        let stale = self.has(name);
         self.problems.push(Problem {
             path: path.trim_end_matches('/').into(),
             kind,
@@ -137,15 +148,19 @@ impl Scan<'_> {
         self.worklogs(&mut records, &fetched).await?;
         history(&mut records, &fetched);
         self.extras(&mut records, &fetched).await?;
-        for attachment in &fetched.parts.attachments {
+        for attachment in fetched.parts.attachments.iter().flatten() {
             self.attachment(&mut records, attachment, fetched.due).await?;
+        }
+        if fetched.parts.attachments.is_none() && records.has(ATTACHMENTS) {
+            let message = "the issue does not say which it has".into();
+            records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         if fetched.parts.nameless > 0 {
             let message = format!("{} of them have no id", fetched.parts.nameless);
-            records.trouble("attachments\0", ProblemKind::Unreadable, message);
+            records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         let kept = records.kept_entries();
-        let count = (records.pushed.len() + kept.len() + 1) as u64;
+        let count = (records.pushed.len() + records.sent.len() + kept.len() + 1) as u64;
         let mut entry = Entry::new(EntryKind::Document);
         entry.version =
             make_token(fetched.parts.id, Some(count).filter(|_| records.problems.is_empty()));
@@ -162,6 +177,7 @@ impl Scan<'_> {
     ) -> Result<(), SourceError> {
         let mut present: HashSet<Bytes> = kept.iter().map(|(key, _)| key.clone()).collect();
         present.extend(records.pushed.iter().map(|it| it.key.clone()));
+        present.extend(records.sent);
         for (key, _) in fetched.base.iter().filter(|(key, _)| !present.contains(key)) {
             self.changes.delete(self.issues, key.clone()).await?;
         }
@@ -189,6 +205,7 @@ impl Scan<'_> {
         let list = &fetched.parts.comments;
         match self.list(list, COMMENTS, 100, "comments", fetched).await {
             Ok(comments) => self.each(records, comments, "comments\0", |id| Record::Comment(id)),
+            Err(error) if is_off(list, records, "comments\0", &error) => {}
             Err(error) => records.request_trouble(self, "comments\0", error)?,
         }
         Ok(())
@@ -202,6 +219,7 @@ impl Scan<'_> {
         let list = &fetched.parts.worklogs;
         match self.list(list, WORKLOGS, 5000, "worklogs", fetched).await {
             Ok(worklogs) => self.each(records, worklogs, "worklogs\0", |id| Record::Worklog(id)),
+            Err(error) if is_off(list, records, "worklogs\0", &error) => {}
             Err(error) => records.request_trouble(self, "worklogs\0", error)?,
         }
         Ok(())
@@ -262,13 +280,22 @@ impl Scan<'_> {
         if self.is_lost(&path, due.extras) {
             return Ok(());
         }
+        if self.outages.is_out(ATTACHMENTS) {
+            records.trouble(&name, ProblemKind::Unreadable, listing::OUT.into());
+            return Ok(());
+        }
         let mut entry = Entry::new(EntryKind::File);
         entry.metadata.modified = attachment.created.map(time::stored);
         entry.metadata.media_type = attachment.media_type.clone().map(Bytes::from);
         let permit = self.downloads.clone().acquire_owned().await;
         let permit = permit.map_err(|_| SourceError::Cancelled)?;
-        match attachments::fetch(&self.client, attachment, &path, permit).await {
-            Ok(payload) => records.pushed.push(Pushed { key, entry, payload }),
+        let fetched = attachments::fetch(&self.client, attachment, &path, permit).await;
+        self.outages.note(ATTACHMENTS, fetched.as_ref().err().and_then(AttachmentError::request));
+        match fetched {
+            Ok(payload) => {
+                self.changes.put(self.issues, key.clone(), entry, payload).await?;
+                records.sent.push(key);
+            }
             Err(AttachmentError::Request(error)) if self.outages.end_scan(&error) => {
                 return Err(self.failed(error));
             }
@@ -279,6 +306,11 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// True where an issue has no such list, and never had: a site may do without comments or time tracking.
+fn is_off(list: &Embedded, records: &Records<'_>, name: &str, error: &RequestError) -> bool {
+    list.total.is_none() && listing::is_refused(error) && !records.has(name)
 }
 
 /// Histories are stored in blocks, since they only grow at their end.

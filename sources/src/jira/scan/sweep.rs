@@ -28,8 +28,6 @@ const ISSUE: &str = "/rest/api/3/issue/{}";
 const PAGE: u32 = 5000;
 /// Issues of one call of the bulk fetch.
 pub(in crate::jira) const BULK: usize = 100;
-/// A page token may expire in a long sweep; then the project is swept again, this many times.
-const ATTEMPTS: u32 = 3;
 
 /// What was seen of one project.
 #[derive(Debug)]
@@ -84,7 +82,16 @@ pub(in crate::jira) async fn sweep(
         };
         sweep.projects.insert(project.key.clone(), seen);
     }
-    Ok(sweep)
+    if sweep.projects.values().any(|it| matches!(it, Seen::Issues(_))) {
+        return Ok(sweep);
+    }
+    // Where no project can be searched it is not about projects.
+    let failed =
+        |(key, seen): (&String, &Seen)| matches!(seen, Seen::Failed(_)).then(|| key.clone());
+    match sweep.projects.iter().find_map(failed).and_then(|key| sweep.projects.remove(&key)) {
+        Some(Seen::Failed(error)) => Err(error),
+        _ => Ok(sweep),
+    }
 }
 
 async fn of_project(
@@ -95,26 +102,35 @@ async fn of_project(
         return Ok(None);
     }
     let query = format!("project = {} ORDER BY key ASC", quoted(&project.key));
-    let mut attempt = 1;
-    loop {
-        match ids(client, &query).await {
-            Err(error) if error.kind() == FailureKind::Restart && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            found => return found.map(Some),
-        }
-    }
+    let rows = ids(client, &query).await?;
+    Ok(Some(rows.into_iter().filter_map(|(id, key)| Some((id, key?))).collect()))
 }
 
-/// All issues that a query finds.
+/// All issues that a query finds. The index may list one that is no more: it has no key.
 pub(in crate::jira) async fn ids(
     client: &Client,
     query: &str,
-) -> Result<HashMap<u64, IssueKey>, RequestError> {
+) -> Result<HashMap<u64, Option<IssueKey>>, RequestError> {
+    // A page token may expire in a long sweep.
+    listing::persist(|| ids_at_once(client, query)).await
+}
+
+async fn ids_at_once(
+    client: &Client,
+    query: &str,
+) -> Result<HashMap<u64, Option<IssueKey>>, RequestError> {
     let body = json!({"jql": query, "fields": ["key"], "maxResults": PAGE});
-    let mut found = HashMap::new();
+    let (mut found, mut nameless) = (HashMap::new(), false);
     let pages = TokenPages::post(client, SEARCH, body, "issues");
-    listing::each(pages, |issue| found.extend(row(&issue))).await?;
+    listing::each(pages, |issue| match issue.get("id").and_then(number) {
+        Some(id) => _ = found.insert(id, row(&issue).map(|(_, key)| key)),
+        None => nameless = true,
+    })
+    .await?;
+    if nameless {
+        let request = format!("POST {SEARCH}");
+        return Err(RequestError::Listing { request, what: "a row has no id" });
+    }
     Ok(found)
 }
 
@@ -159,6 +175,9 @@ pub(in crate::jira) async fn confirm(
 async fn confirm_batch(client: &Client, names: &[String]) -> Result<Vec<Present>, RequestError> {
     let body = json!({"issueIdsOrKeys": names, "fields": ["updated"], "fieldsByKeys": false});
     let answer = client.post(BULK_FETCH, &[], &body).await?;
+    if !answer.get("issues").is_some_and(Value::is_array) {
+        return Err(listing::no_items(format!("POST {BULK_FETCH}")));
+    }
     let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
     let mut present: Vec<_> = list("issues").filter_map(present).collect();
     // What is listed as an error may be there all the same: it is asked for by itself.

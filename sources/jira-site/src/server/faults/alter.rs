@@ -33,6 +33,12 @@ pub(in super::super) fn instead(
     }
 }
 
+/// Makes a request ask for pages of so many rows at most.
+pub(in super::super) fn shorten(rows: u64, arguments: &mut Arguments) {
+    let asked = arguments.get("maxResults").and_then(Value::as_u64);
+    arguments.insert("maxResults".to_owned(), Value::from(asked.map_or(rows, |it| it.min(rows))));
+}
+
 /// Changes an answer; tells whether there was something to change.
 pub(in super::super) fn alter(fault: &Fault, arguments: &Arguments, answer: &mut Answer) -> bool {
     if answer.status >= 300 {

@@ -1,0 +1,105 @@
+//! Faults that pass: the backup is as good as one without them.
+
+use std::time::Duration;
+
+use esker_jira_site::server::{Fault, RetryAfter, When};
+
+use super::{Bench, MODES, Rule, rules};
+
+/// Answers that are no pages: nothing in them tells how many rows there should be.
+const UNCOUNTED: [&str; 5] = [
+    "GET /rest/api/3/field",
+    "GET /rest/api/3/issuetype",
+    "GET /rest/api/3/status",
+    "GET /rest/api/3/priority",
+    "GET /rest/api/3/users/search",
+];
+
+const SEARCH: &str = "POST /rest/api/3/search/jql";
+const HISTORIES: &str = "POST /rest/api/3/changelog/bulkfetch";
+
+fn check(bench: &Bench, case: &str, rules: &[Rule]) {
+    let mut fired = 0;
+    for mode in MODES {
+        let run = bench.run(mode, rules);
+        fired += run.fired;
+        bench.assert_whole(&run, case);
+    }
+    assert!(fired > 0, "{case}: nothing went wrong");
+}
+
+#[test]
+fn what_passes_leaves_no_trace() {
+    let bench = Bench::new();
+    for (name, fault) in [
+        ("500", Fault::status(500)),
+        ("503 with a page", Fault::page(503)),
+        ("a login page", Fault::LoginPage),
+        ("hang up", Fault::HangUp),
+        ("cut", Fault::Cut),
+    ] {
+        for times in [1, 3] {
+            let rules = rules(bench.used(), When::Next(times), &fault);
+            check(&bench, &format!("{name}, {times} times"), &rules);
+        }
+    }
+    let slow = Fault::Slow { piece: 16 * 1024, pause: Duration::from_millis(1) };
+    check(&bench, "slow bodies", &rules(["*"], When::Always, &slow));
+    let often = When::Chance { probability: 0.2, seed: 3 };
+    check(&bench, "every fifth request", &rules(["*"], often, &Fault::status(502)));
+}
+
+#[test]
+fn sites_that_say_when_to_come_back_are_obeyed() {
+    let bench = Bench::new();
+    for (status, wait) in [
+        (429, RetryAfter::Seconds(0)),
+        (429, RetryAfter::Seconds(1)),
+        (429, RetryAfter::Date(1)),
+        (503, RetryAfter::Seconds(1)),
+        (503, RetryAfter::Date(1)),
+    ] {
+        let fault = Fault::Status { status, retry_after: Some(wait), html: false };
+        let case = format!("{status} and {wait:?}");
+        check(&bench, &case, &rules(["*"], When::Nth(20), &fault));
+    }
+}
+
+#[test]
+fn lists_that_go_wrong_are_read_again() {
+    let bench = Bench::new();
+    let short = rules(["*"], When::Always, &Fault::ShortPages(7));
+    check(&bench, "pages of seven rows", &short);
+    for (name, fault) in [
+        ("expired page tokens", Fault::ExpiredPageToken),
+        ("a page token that comes again", Fault::RepeatedPageToken),
+        ("a row that comes twice", Fault::RepeatedRow),
+        ("a row that is missing", Fault::MissingRows(1)),
+        ("two rows that are missing", Fault::MissingRows(2)),
+        ("rows without fields", Fault::RowsWithoutFields(2)),
+        ("issues that come as errors", Fault::IssueErrors(2)),
+    ] {
+        let counted = || bench.used().filter(|endpoint| !UNCOUNTED.contains(endpoint));
+        // What the search leaves out is asked for by id: not both at once.
+        for search in [false, true] {
+            let is_searched = |endpoint: &&str| (*endpoint == SEARCH) == search;
+            let calls: &[u64] = if search { &[1] } else { &[1, 2] };
+            for nth in calls {
+                let case = format!("{name}, call {nth}, search {search}");
+                let mut rules = rules(counted().filter(is_searched), When::Nth(*nth), &fault);
+                let is_token = name.contains("token");
+                if !is_token && !(search && name.contains("fields") || name.contains("errors")) {
+                    check(&bench, &case, &rules);
+                }
+                // Histories come in pages without counts: half a history cannot be told from a whole one.
+                if name.contains("missing") {
+                    rules.retain(|(endpoint, _, _)| endpoint != HISTORIES);
+                }
+                rules.extend(short.iter().cloned());
+                check(&bench, &format!("{case}, pages of seven rows"), &rules);
+            }
+        }
+    }
+    let again = rules(["*"], When::Always, &Fault::RepeatedRow);
+    check(&bench, "rows that always come twice", &again);
+}
