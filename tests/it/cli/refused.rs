@@ -204,7 +204,7 @@ fn sources_that_cannot_be_read() {
     assert_snapshot!(back_up("kind:x").fails().screen(), @"
     --- stderr
     error: sources of the kind `kind` are not known
-    hint: this version knows `files:PATH`; a path with a colon is written `./kind:x`
+    hint: this version knows `files:PATH`, `jira:URL`; a path with a colon is written `./kind:x`
     --- exit 1
     ");
     assert_snapshot!(back_up("").misused().screen(), @"
