@@ -23,7 +23,11 @@ const PARTS: [(&str, &str, &str); 17] = [
     ("GET /rest/api/3/project/{projectIdOrKey}", "/projects/", "/project.json"),
     ("GET /rest/api/3/project/{projectIdOrKey}/component", "/components", "/components/"),
     ("GET /rest/api/3/project/{projectIdOrKey}/version", "/versions", "/versions/"),
-    ("GET /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}", "properties", "/properties.json"),
+    (
+        "GET /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}",
+        "properties",
+        "/properties.json",
+    ),
 ];
 
 #[test]
@@ -36,7 +40,9 @@ fn a_part_that_fails_is_told_and_mended() {
                 let failing = rules([endpoint], When::Always, &Fault::status(status));
                 let run = bench.run(mode, &failing);
                 eprintln!("{case} {mode:?} {} {}", run.fired, run.requests.values().sum::<u64>());
-                if run.fired == 0 { continue }
+                if run.fired == 0 {
+                    continue;
+                }
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     bench.assert_partial(&run, &case, named, |it| it.contains(path));
                     if !(path == "/attachments/" && status == 404) {
