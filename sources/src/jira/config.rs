@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::client::{Auth, ClientOptions, RetryPolicy};
+use super::client::{Auth, ClientOptions, RetryPolicy, Timeouts};
 
 /// Where the API of a site is, and how it is to be read.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct JiraOptions {
     pub insecure_http: bool,
     /// How failed requests are repeated.
     pub retry: RetryPolicy,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
 }
 
 /// Ten minutes: the search is seconds behind as a rule, minutes after bulk changes.
@@ -54,6 +56,7 @@ impl JiraOptions {
             connections: CONNECTIONS,
             insecure_http: false,
             retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl JiraOptions {
         options.connections = self.connections;
         options.insecure_http = self.insecure_http;
         options.retry = self.retry.clone();
+        options.timeouts = self.timeouts;
         options.max_body = MAX_BODY;
         Ok(options)
     }

@@ -118,11 +118,10 @@ impl Scan<'_> {
         let keys = keys.ok_or_else(|| listing::no_items(format!("GET {PROPERTIES}")))?;
         let mut properties = Map::new();
         for key in keys.iter().filter_map(|it| it.get("key")?.as_str()) {
-            // One that was deleted in between is none.
-            let property = self.client.get_optional(PROPERTY, &[id, key], &[]).await?;
-            if let Some(value) = property.and_then(|mut it| it.get_mut("value").map(Value::take)) {
-                properties.insert(key.to_owned(), value);
-            }
+            let mut property = self.client.get(PROPERTY, &[id, key], &[]).await?;
+            let value = property.get_mut("value").map(Value::take);
+            let value = value.ok_or_else(|| listing::no_items(format!("GET {PROPERTY}")))?;
+            properties.insert(key.to_owned(), value);
         }
         Ok(Some(Value::Object(properties))
             .filter(|it| it.as_object().is_some_and(|it| !it.is_empty())))

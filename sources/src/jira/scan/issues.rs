@@ -190,7 +190,7 @@ impl Scan<'_> {
                     let history = histories.remove(&id).unwrap_or_default();
                     let history = self.not_shorter(id, history, &base).await?;
                     let due = due.get(&id).copied().unwrap_or(Due { extras: true });
-                    fetched.push(Fetched { history, due, base, known, parts });
+                    fetched.push(Fetched { parts, history, due, known, base });
                 }
                 Err(unusable) => self.trouble_with_issue(id, known.as_ref(), unusable),
             }
@@ -218,20 +218,9 @@ impl Scan<'_> {
         }
     }
 
-    /// The bodies of up to 100 issues. What cannot be used is asked for once more.
-    async fn bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
-        let (mut bodies, unusable): (Vec<_>, Vec<_>) =
-            self.halved_bodies(ids).await?.into_iter().partition(|(_, body)| body.is_ok());
-        let again: Vec<u64> = unusable.into_iter().map(|(id, _)| id).collect();
-        if !again.is_empty() {
-            bodies.extend(self.halved_bodies(&again).await?);
-        }
-        Ok(bodies)
-    }
-
     /// The bodies of up to 100 issues; of each that cannot be used the reason. Where a call fails, halves are tried, so one
     /// issue that the server cannot render does not take the others with it.
-    async fn halved_bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
+    async fn bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, SourceError> {
         let mut bodies = Vec::new();
         let mut open: Vec<&[u64]> = vec![ids];
         while let Some(ids) = open.pop() {
@@ -263,7 +252,18 @@ impl Scan<'_> {
         Ok(bodies)
     }
 
+    /// What an answer leaves out, or holds in a form that cannot be used, is asked for once more.
     async fn bulk_bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, RequestError> {
+        let (mut bodies, unusable): (Vec<_>, Vec<_>) =
+            self.some_bodies(ids).await?.into_iter().partition(|(_, body)| body.is_ok());
+        if !unusable.is_empty() {
+            let again: Vec<u64> = unusable.iter().map(|(id, _)| *id).collect();
+            bodies.extend(self.some_bodies(&again).await.unwrap_or(unusable));
+        }
+        Ok(bodies)
+    }
+
+    async fn some_bodies(&self, ids: &[u64]) -> Result<Vec<(u64, Body)>, RequestError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let body = json!({"issueIdsOrKeys": names, "fields": ["*all"], "fieldsByKeys": false});
         let mut answer = self.client.post(BULK_FETCH, &[], &body).await?;

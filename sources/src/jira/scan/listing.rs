@@ -95,14 +95,17 @@ impl Outages {
     pub(super) fn end_scan(&self, error: &RequestError) -> bool {
         match error.kind() {
             FailureKind::Fatal | FailureKind::Cancelled => true,
-            FailureKind::Later => !may_be_one_object(error) && self.count(),
+            FailureKind::Later if !may_be_one_object(error) => self.count(),
             _ => false,
         }
     }
 
     /// The same for what nothing can be stored without: there so many single failures in a row are an outage, too.
     pub(super) fn end_scan_for_want_of(&self, error: &RequestError) -> bool {
-        self.end_scan(error) || (may_be_one_object(error) && self.count())
+        match error.kind() {
+            FailureKind::Later => self.count(),
+            _ => self.end_scan(error),
+        }
     }
 
     fn count(&self) -> bool {

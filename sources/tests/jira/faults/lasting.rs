@@ -1,9 +1,11 @@
 //! Faults that last. Where one part fails the rest is stored, the part is told, and what the last snapshot has of it stays; what
 //! everything hangs on fails the backup. Nothing is taken for deleted, and the next backup without the fault is whole.
 
+use std::time::Duration;
+
 use esker_jira_site::server::{Fault, When};
 
-use super::{Bench, MODES, rules};
+use super::{Bench, MODES, Mode, Rule, rules};
 
 /// Parts of the site: where they are asked for, what names them, what is in their paths.
 const PARTS: [(&str, &str, &str); 17] = [
@@ -11,6 +13,11 @@ const PARTS: [(&str, &str, &str); 17] = [
     ("GET /rest/api/3/issue/{issueIdOrKey}/watchers", "watchers", "/watchers.json"),
     ("GET /rest/api/3/issue/{issueIdOrKey}/votes", "votes", "/votes.json"),
     ("GET /rest/api/3/issue/{issueIdOrKey}/properties", "properties", "/properties.json"),
+    (
+        "GET /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}",
+        "properties",
+        "/properties.json",
+    ),
     ("GET /rest/api/3/issue/{issueIdOrKey}/comment", "/comments", "/comments/"),
     ("GET /rest/api/3/attachment/content/{id}", "/attachments/", "/attachments/"),
     ("GET /media/file/{fileId}/binary", "/attachments/", "/attachments/"),
@@ -23,33 +30,130 @@ const PARTS: [(&str, &str, &str); 17] = [
     ("GET /rest/api/3/project/{projectIdOrKey}", "/projects/", "/project.json"),
     ("GET /rest/api/3/project/{projectIdOrKey}/component", "/components", "/components/"),
     ("GET /rest/api/3/project/{projectIdOrKey}/version", "/versions", "/versions/"),
-    (
-        "GET /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}",
-        "properties",
-        "/properties.json",
-    ),
 ];
+
+const SEARCH: &str = "POST /rest/api/3/search/jql";
+const PROJECTS: &str = "GET /rest/api/3/project/search";
+const BULK: &str = "POST /rest/api/3/issue/bulkfetch";
+const HISTORIES: &str = "POST /rest/api/3/changelog/bulkfetch";
+const HISTORY: &str = "GET /rest/api/3/issue/{issueIdOrKey}/changelog";
+
+fn check_part(bench: &Bench, mode: Mode, case: &str, rules: &[Rule], named: &str, paths: &[&str]) {
+    let run = bench.run(mode, rules);
+    if run.fired == 0 {
+        // The backup has no use for it.
+        return bench.assert_whole(&run, case);
+    }
+    bench.assert_partial(&run, case, named, |it| paths.iter().any(|path| it.contains(path)));
+    // What the server itself has lost is not asked for again by each backup.
+    if case.contains("404") && paths.contains(&"/attachments/") {
+        bench.site.site.advance(Duration::from_secs(31 * 24 * 3600));
+    }
+    bench.assert_heals(run, case);
+}
 
 #[test]
 fn a_part_that_fails_is_told_and_mended() {
     let bench = Bench::new();
-    for (endpoint, named, path) in PARTS {
-        for status in [403, 404, 500] {
-            let case = format!("{endpoint}: {status}");
-            for mode in MODES {
-                let failing = rules([endpoint], When::Always, &Fault::status(status));
-                let run = bench.run(mode, &failing);
-                eprintln!("{case} {mode:?} {} {}", run.fired, run.requests.values().sum::<u64>());
-                if run.fired == 0 {
-                    continue;
-                }
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    bench.assert_partial(&run, &case, named, |it| it.contains(path));
-                    if !(path == "/attachments/" && status == 404) {
-                        bench.assert_heals(run, &case);
-                    }
-                }));
-            }
+    let statuses = [403, 404, 500];
+    for (place, (endpoint, named, path)) in PARTS.into_iter().enumerate() {
+        for (mode, next) in MODES.into_iter().zip(0..) {
+            let status = statuses[(place + next) % 3];
+            let failing = rules([endpoint], When::Always, &Fault::status(status));
+            check_part(&bench, mode, &format!("{endpoint}: {status}"), &failing, named, &[path]);
         }
     }
+    for status in statuses {
+        let endpoints = PARTS.map(|(endpoint, ..)| endpoint);
+        let failing = rules(endpoints, When::Always, &Fault::status(status));
+        for mode in MODES {
+            let paths = PARTS.map(|(_, _, path)| path);
+            check_part(
+                &bench,
+                mode,
+                &format!("all parts: {status}"),
+                &failing,
+                "users/search",
+                &paths,
+            );
+        }
+    }
+}
+
+#[test]
+fn issues_that_cannot_be_read_are_told_and_mended() {
+    let bench = Bench::new();
+    let gone = |it: &str| it.starts_with("/issues/");
+    for (name, fault) in [
+        ("issue errors", Fault::IssueErrors(2)),
+        ("rows without fields", Fault::RowsWithoutFields(2)),
+        ("missing rows", Fault::MissingRows(1)),
+    ] {
+        for mode in MODES {
+            let run = bench.run(mode, &rules([BULK], When::Always, &fault));
+            bench.assert_partial(&run, name, "/issues/", gone);
+            bench.assert_heals(run, name);
+        }
+    }
+}
+
+#[test]
+fn histories_have_another_way() {
+    let bench = Bench::new();
+    for status in [403, 404, 410, 500] {
+        for mode in MODES {
+            let run = bench.run(mode, &rules([HISTORIES], When::Always, &Fault::status(status)));
+            assert!(run.requests.contains_key(HISTORY), "{status}: {:?}", run.requests);
+            bench.assert_whole(&run, &format!("bulk histories: {status}"));
+        }
+    }
+    let case = "no histories";
+    for mode in MODES {
+        let run = bench.run(mode, &rules([HISTORIES, HISTORY], When::Always, &Fault::status(404)));
+        bench.assert_partial(&run, case, "/history", |it| {
+            it.contains("/history/") || it.contains("/remote-links.json")
+        });
+        bench.assert_heals(run, case);
+    }
+}
+
+#[test]
+fn what_everything_hangs_on_fails_the_backup() {
+    let bench = Bench::new();
+    for (name, endpoints, when, fault) in [
+        ("project/search", &[PROJECTS][..], When::Always, Fault::status(500)),
+        ("project/search", &[PROJECTS], When::Always, Fault::status(403)),
+        ("project/search", &[PROJECTS], When::Always, Fault::LoginPage),
+        ("project/search", &[PROJECTS], When::Always, Fault::MissingRows(1)),
+        ("search/jql", &[SEARCH], When::Always, Fault::status(500)),
+        ("search/jql", &[SEARCH], When::Always, Fault::status(400)),
+        ("search/jql", &[SEARCH], When::Always, Fault::HangUp),
+        ("bulkfetch", &[BULK], When::Always, Fault::status(503)),
+        ("bulkfetch", &[BULK], When::Always, Fault::page(200)),
+        ("myself", &["GET /rest/api/3/myself"], When::Always, Fault::status(503)),
+        ("GET", &["*"], When::Always, Fault::HangUp),
+        ("credentials", &["*"], When::From(1), Fault::status(401)),
+        ("credentials", &["*"], When::From(12), Fault::status(401)),
+        ("credentials", &["*"], When::From(30), Fault::status(401)),
+    ] {
+        for mode in MODES {
+            let case = format!("{name}, {when:?}, {fault:?}");
+            let run = bench.run(mode, &rules(endpoints.iter().copied(), when, &fault));
+            bench.assert_failed(&run, &case, name);
+            bench.assert_heals(run, &case);
+        }
+    }
+}
+
+#[test]
+fn no_issue_that_can_be_read_is_an_outage() {
+    let bench = Bench::new();
+    let failing = rules([BULK], When::Always, &Fault::status(500));
+    let run = bench.run(Mode::First, &failing);
+    bench.assert_failed(&run, "no issue can be read", "bulkfetch");
+    // A few may be at fault themselves.
+    let run = bench.run(Mode::Incremental, &failing);
+    bench
+        .assert_partial(&run, "no issue can be read", "bulkfetch", |it| it.starts_with("/issues/"));
+    bench.assert_heals(run, "no issue can be read");
 }

@@ -45,8 +45,8 @@ fn what_passes_leaves_no_trace() {
     }
     let slow = Fault::Slow { piece: 16 * 1024, pause: Duration::from_millis(1) };
     check(&bench, "slow bodies", &rules(["*"], When::Always, &slow));
-    let often = When::Chance { probability: 0.2, seed: 3 };
-    check(&bench, "every fifth request", &rules(["*"], often, &Fault::status(502)));
+    let often = When::Chance { probability: 0.05, seed: 3 };
+    check(&bench, "a request in twenty", &rules(["*"], often, &Fault::status(502)));
 }
 
 #[test]
