@@ -1,6 +1,7 @@
 //! A site that fails: a backup ends whole or says what it lacks, nothing is lost, and nothing is taken for deleted.
 
 mod lasting;
+mod missing;
 mod passing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +12,10 @@ use esker_engine::Error;
 use esker_engine::entry::Content;
 use esker_engine::format::commit::{SnapshotStatus, StoredRoot};
 use esker_engine::object::ReadObject;
-use esker_engine::ops::backup::BackupReport;
+use esker_engine::ops::backup::{BackupOptions, BackupReport};
 use esker_engine::ops::ls::{Contents, Depth};
 use esker_engine::repo::{CacheSizes, Objects};
+use esker_engine::source::{PartCompleteness, ScanMode};
 use esker_engine::testing::{TempRepo, small_options};
 use esker_jira_site::server::{Fault, When};
 use esker_jira_site::site::{Day, Mishap, SiteOptions};
@@ -204,6 +206,14 @@ impl Bench {
         }
     }
 
+    /// The next full backup without faults is whole.
+    fn assert_heals_in_full(&self, run: Run, case: &str) {
+        let options = BackupOptions { mode: ScanMode::Full, ..small_options() };
+        let source = self.site.open(self.site.options());
+        let report = run.repo.backup_with(&source, &options).expect("the full backup works");
+        assert_eq!(roots(&report), self.roots, "{case}, {:?}, then a full backup", run.mode);
+    }
+
     /// The next backup without faults is whole.
     fn assert_heals(&self, run: Run, case: &str) {
         let next = self.run_in(run.repo, Mode::Incremental, self.site.options(), &[]);
@@ -241,7 +251,7 @@ fn told(report: &BackupReport) -> Vec<String> {
     let verdicts = report.collections.iter().flat_map(|it| {
         let whole = (!it.completeness.detail.is_empty())
             .then(|| format!("{}: {}", it.name, it.completeness.detail));
-        let part = |part: &esker_engine::source::PartCompleteness| {
+        let part = |part: &PartCompleteness| {
             format!("{}/{}: {:?}, {}", it.name, part.name, part.state, part.detail)
         };
         whole.into_iter().chain(it.completeness.parts.iter().map(part)).collect::<Vec<_>>()
