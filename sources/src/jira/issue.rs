@@ -53,12 +53,12 @@ pub(super) struct IssueParts {
     pub(super) worklogs: Embedded,
     /// `None` where the issue does not say.
     pub(super) attachments: Option<Vec<Attachment>>,
-    /// How many attachments came without an id.
+    /// How many attachments came without an id; 1 where there is something else than a list.
     pub(super) nameless: usize,
-    /// How many watch it.
-    pub(super) watchers: u64,
-    /// How many voted for it.
-    pub(super) votes: u64,
+    /// How many watch it; `None` where the issue does not say.
+    pub(super) watchers: Option<u64>,
+    /// How many voted for it; `None` where the issue does not say.
+    pub(super) votes: Option<u64>,
 }
 
 impl IssueParts {
@@ -75,13 +75,15 @@ impl IssueParts {
             fields.filter(|it| !it.is_empty()).ok_or(MalformedIssue { missing: "fields" })?;
         let comments = embedded(fields.get_mut("comment"), "comments");
         let worklogs = embedded(fields.get_mut("worklog"), "worklogs");
-        let listed = fields.get("attachment").and_then(Value::as_array);
+        let field = fields.get("attachment");
+        let listed = field.and_then(Value::as_array);
         let attachments: Option<Vec<_>> =
             listed.map(|it| it.iter().filter_map(Attachment::new).collect());
-        let nameless = listed.map_or(0, Vec::len) - attachments.as_ref().map_or(0, Vec::len);
-        let count = |field: &str, member: &str| {
-            fields.get(field).and_then(|it| it.get(member)).and_then(number).unwrap_or(0)
+        let nameless = match (listed, &attachments) {
+            (Some(listed), Some(attachments)) => listed.len() - attachments.len(),
+            _ => usize::from(field.is_some()),
         };
+        let count = |field: &str, member: &str| fields.get(field)?.get(member).and_then(number);
         let (watchers, votes) = (count("watches", "watchCount"), count("votes", "votes"));
         let updated = fields.get("updated").and_then(Value::as_str).and_then(time::parse);
         let mut whole = Value::Object(std::mem::take(issue));
@@ -148,7 +150,7 @@ mod tests {
         .expect("an issue");
         assert_eq!(
             (issue.id, &*issue.key.to_string(), issue.watchers, issue.votes),
-            (10001, "ABC-7", 3, 0)
+            (10001, "ABC-7", Some(3), None)
         );
         assert!(!issue.comments.is_whole() && issue.worklogs.is_whole());
         let attachments = issue.attachments.expect("a list");
@@ -172,7 +174,7 @@ mod tests {
             let issue = parts(json!({"id": "1", "key": "A-1", "fields": fields}));
             let issue = issue.expect("an issue");
             assert!(!issue.comments.is_whole() && !issue.worklogs.is_whole(), "{list}");
-            assert_eq!(issue.attachments, None);
+            assert_eq!((issue.attachments, issue.nameless), (None, 1));
         }
     }
 

@@ -34,8 +34,8 @@ impl Scan<'_> {
         let links = fetched.history.as_ref().map(|history| link_changes(history));
         let signs = [
             (Record::RemoteLinks, links, false),
-            (Record::Watchers, Some(parts.watchers), parts.watchers == 0),
-            (Record::Votes, Some(parts.votes), parts.votes == 0),
+            (Record::Watchers, parts.watchers, parts.watchers == Some(0)),
+            (Record::Votes, parts.votes, parts.votes == Some(0)),
             (Record::Properties, None, false),
         ];
         for (record, sign, is_none) in signs {
@@ -63,6 +63,10 @@ impl Scan<'_> {
                     let mut entry = Entry::new(EntryKind::Document);
                     entry.version = sign.map_or_else(Bytes::new, |it| it.to_string().into());
                     records.document(&record, entry, canonical(&document));
+                }
+                // A site may do without watching or voting: then its issues do not count them.
+                Err(error) if is_uncounted(&record, sign) && listing::is_refused(&error) => {
+                    records.keep(name);
                 }
                 Err(error) => records.request_trouble(self, name, error)?,
             }
@@ -135,6 +139,10 @@ fn name(record: &Record<'_>) -> &'static str {
         Record::Votes => "votes.json",
         _ => "properties.json",
     }
+}
+
+fn is_uncounted(record: &Record<'_>, sign: Option<u64>) -> bool {
+    matches!(record, Record::Watchers | Record::Votes) && sign.is_none()
 }
 
 /// True where the sign of a change is not the one that the last snapshot was read at.

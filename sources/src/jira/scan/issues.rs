@@ -139,17 +139,20 @@ impl Scan<'_> {
     async fn some_histories(&self, ids: &[u64]) -> Result<HashMap<u64, Vec<Value>>, RequestError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let body = json!({"issueIdsOrKeys": names, "maxResults": HISTORY_PAGE});
-        let mut found: HashMap<u64, Vec<Value>> = HashMap::new();
+        let (mut found, mut nameless) = (HashMap::new(), false);
         let pages = TokenPages::post(&self.client, HISTORIES, body, "issueChangeLogs");
         listing::each(pages, |mut of_issue| {
             let id = of_issue.get("issueId").and_then(number);
             let entries = of_issue.get_mut("changeHistories").and_then(Value::as_array_mut);
-            if let (Some(id), Some(entries)) = (id, entries) {
-                found.entry(id).or_default().append(entries);
+            match (id, entries) {
+                (Some(id), Some(entries)) => {
+                    found.entry(id).or_insert_with(Vec::new).append(entries);
+                }
+                _ => nameless = true,
             }
         })
         .await?;
-        Ok(found)
+        if nameless { Err(listing::no_items(format!("POST {HISTORIES}"))) } else { Ok(found) }
     }
 
     async fn one_history(&self, id: u64) -> Result<Vec<Value>, RequestError> {

@@ -137,7 +137,7 @@ impl Outages {
 
 /// The error of an answer that lacks what was asked for.
 pub(super) fn no_items(request: String) -> RequestError {
-    RequestError::Listing { request, what: "it has no items" }
+    RequestError::Listing { request, what: "it lacks what was asked for" }
 }
 
 /// True where other requests may be answered although this one is not: the server fails at one object.

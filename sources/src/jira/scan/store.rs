@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use esker_engine::entry::{Entry, EntryKind};
+use esker_engine::entry::{Entry, EntryKind, Metadata};
 use esker_engine::problem::{Problem, ProblemKind};
 use esker_engine::source::{Payload, SourceError};
 use serde_json::Value;
@@ -156,7 +156,7 @@ impl Scan<'_> {
             records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         if fetched.parts.nameless > 0 {
-            let message = format!("{} of them have no id", fetched.parts.nameless);
+            let message = "the issue does not name all of them".into();
             records.trouble(ATTACHMENTS, ProblemKind::Unreadable, message);
         }
         let kept = records.kept_entries();
@@ -262,6 +262,25 @@ impl Scan<'_> {
         }
     }
 
+    /// Leaves the bytes of an attachment as the last snapshot has them.
+    async fn keep_attachment(
+        &self,
+        records: &mut Records<'_>,
+        key: Bytes,
+        attachment: &Attachment,
+        base: &Entry,
+    ) -> Result<(), SourceError> {
+        let mut entry = base.clone();
+        describe(&mut entry.metadata, attachment);
+        if entry == *base {
+            records.keep(record_name(&key).unwrap_or_default());
+        } else {
+            self.changes.put(self.issues, key.clone(), entry, Payload::None).await?;
+            records.sent.push(key);
+        }
+        Ok(())
+    }
+
     /// An attachment is fetched once: its bytes never change.
     async fn attachment(
         &self,
@@ -272,8 +291,12 @@ impl Scan<'_> {
         let record = Record::Attachment(&attachment.id, &attachment.name);
         let key = records.issue.record(&record);
         let name = record_name(&key).unwrap_or_default();
-        if records.base(&record).is_some() {
-            records.keep(name);
+        if let Some(base) = records.base(&record) {
+            return self.keep_attachment(records, key, attachment, base).await;
+        }
+        let of_id = format!("{ATTACHMENTS}{}-", layout::safe_name(&attachment.id));
+        if attachment.name.is_empty() && records.has(&of_id) {
+            records.keep(of_id);
             return Ok(());
         }
         let path = layout::path(ISSUES, &key);
@@ -285,8 +308,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let mut entry = Entry::new(EntryKind::File);
-        entry.metadata.modified = attachment.created.map(time::stored);
-        entry.metadata.media_type = attachment.media_type.clone().map(Bytes::from);
+        describe(&mut entry.metadata, attachment);
         let permit = self.downloads.clone().acquire_owned().await;
         let permit = permit.map_err(|_| SourceError::Cancelled)?;
         let fetched = attachments::fetch(&self.client, attachment, &path, permit).await;
@@ -306,6 +328,14 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// What an attachment is like, as far as the issue says it.
+fn describe(metadata: &mut Metadata, attachment: &Attachment) {
+    let created = attachment.created.map(time::stored);
+    metadata.modified = created.or(metadata.modified);
+    let media_type = attachment.media_type.clone().map(Bytes::from);
+    metadata.media_type = media_type.or(metadata.media_type.take());
 }
 
 /// True where an issue has no such list, and never had: a site may do without comments or time tracking.

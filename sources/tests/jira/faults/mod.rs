@@ -3,6 +3,7 @@
 mod lasting;
 mod missing;
 mod passing;
+mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
