@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use esker_jira_site::server::{Server, ServerOptions, ViolationKind};
 use esker_jira_site::site::{Mishap, Site, SiteOptions};
-use esker_tests::run_cli::{Ran, Sandbox};
+use esker_tests::run_cli::{CliCommand, Ran, Sandbox};
 use serde_json::Value;
+
+const MIB: u64 = 1024 * 1024;
 
 /// A sandbox and a site that is served beside it.
 struct Stage {
@@ -17,7 +19,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let site = Site::generate(&SiteOptions::default());
+        Self::with(&SiteOptions::default())
+    }
+
+    fn with(options: &SiteOptions) -> Self {
+        let site = Site::generate(options);
         let server = Server::spawn(site.clone(), ServerOptions::default()).expect("it is served");
         Self { sandbox: Sandbox::new(), site, server }
     }
@@ -112,6 +118,38 @@ fn attachments_are_restored_under_safe_names_with_their_bytes() {
         let bytes = std::fs::read(stage.sandbox.path("all").join(path)).unwrap();
         assert!(bytes == state.attachment_bytes(id, 0..size).unwrap(), "{path} differs");
     }
+}
+
+#[test]
+fn an_attachment_larger_than_the_memory_flows_through() {
+    let huge = 400 * MIB;
+    let stage = Stage::with(&SiteOptions {
+        issues: 10,
+        attachments: 2,
+        huge_attachment_bytes: Some(huge),
+        ..SiteOptions::default()
+    });
+    let site = format!("jira:{}", stage.server.url());
+    let command = stage.sandbox.command(["backup", &site, "--memory", "64MiB", "--json"]);
+    let command = command.env("JIRA_EMAIL", "backup@example.com");
+    let mut child = command.env("JIRA_API_TOKEN", "token-of-the-demo").spawn();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak.max(resident(child.id()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let summary = CliCommand::ended(&stage.sandbox, child).ok().summary();
+    assert_eq!(summary["status"], "complete", "{summary}");
+    assert!(summary["bytes_read"].as_u64().unwrap() >= huge, "{summary}");
+    assert!(peak > 0 && peak < 160 * MIB, "{} MiB were taken", peak / MIB);
+}
+
+/// The most that a process had in memory so far, in bytes; 0 where it has ended.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = peak.and_then(|it| it.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
 }
 
 #[test]

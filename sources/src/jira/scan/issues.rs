@@ -193,7 +193,7 @@ impl Scan<'_> {
                     let history = histories.remove(&id).unwrap_or_default();
                     let history = self.not_shorter(id, history, &base).await?;
                     let due = due.get(&id).copied().unwrap_or(Due { extras: true });
-                    fetched.push(Fetched { history, due, base, known, parts });
+                    fetched.push(Fetched { parts, history, due, known, base });
                 }
                 Err(unusable) => self.trouble_with_issue(id, known.as_ref(), unusable),
             }
