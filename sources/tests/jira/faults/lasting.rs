@@ -3,9 +3,14 @@
 
 use std::time::Duration;
 
-use esker_jira_site::server::{Fault, When};
+use esker_engine::context::Cancel;
+use esker_engine::source::Source;
+use esker_engine::testing::small_options;
+use esker_jira_site::server::{Fault, Server, ServerOptions, When};
+use esker_sources::jira::JiraSource;
 
-use super::{Bench, MODES, Mode, Rule, rules};
+use super::{Bench, MODES, Mode, Rule, Run, rules};
+use crate::fixture::{JiraSite, runtime};
 
 /// Parts of the site: where they are asked for, what names them, what is in their paths.
 const PARTS: [(&str, &str, &str); 17] = [
@@ -140,7 +145,9 @@ fn what_everything_hangs_on_fails_the_backup() {
             let case = format!("{name}, {when:?}, {fault:?}");
             let run = bench.run(mode, &rules(endpoints.iter().copied(), when, &fault));
             bench.assert_failed(&run, &case, name);
-            bench.assert_heals(run, &case);
+            if mode == Mode::Incremental {
+                bench.assert_heals(run, &case);
+            }
         }
     }
 }
@@ -156,4 +163,52 @@ fn no_issue_that_can_be_read_is_an_outage() {
     bench
         .assert_partial(&run, "no issue can be read", "bulkfetch", |it| it.starts_with("/issues/"));
     bench.assert_heals(run, "no issue can be read");
+}
+
+#[test]
+fn a_site_that_is_gone_fails_the_backup() {
+    let bench = Bench::new();
+    let site = &bench.site.site;
+    for gone in ["before", "in between"] {
+        let server = Server::spawn(site.clone(), ServerOptions::default()).expect("it is served");
+        let mut options = bench.site.options();
+        options.site = server.url();
+        let source = runtime().block_on(JiraSource::open(options, Cancel::default()));
+        let source = source.expect("the site opens");
+        let repo = bench.before.fork();
+        let result = if gone == "before" {
+            drop(server);
+            repo.backup_with(&source, &small_options())
+        } else {
+            server.faults().add("*", When::From(15), Fault::HangUp).expect("all endpoints");
+            repo.backup_with(&source, &small_options())
+        };
+        let run =
+            Run { mode: Mode::Incremental, repo, result, fired: 1, requests: source.requests() };
+        bench.assert_failed(&run, gone, "the site is not available");
+        bench.assert_heals(run, gone);
+    }
+}
+
+#[test]
+fn a_site_is_opened_in_spite_of_faults() {
+    let site = JiraSite::new();
+    let identity = site.open(site.options()).describe().identity;
+    let faults = site.server.faults();
+    for fault in [Fault::status(500), Fault::page(503), Fault::LoginPage, Fault::HangUp, Fault::Cut]
+    {
+        for endpoint in ["GET /_edge/tenant_info", "GET /rest/api/3/myself"] {
+            faults.add(endpoint, When::Next(1), fault.clone()).expect("an endpoint");
+            assert_eq!(site.open(site.options()).describe().identity, identity, "{fault:?}");
+            faults.clear();
+            faults.add(endpoint, When::Always, fault.clone()).expect("an endpoint");
+            let open = JiraSource::open(site.options(), Cancel::default());
+            let Err(error) = runtime().block_on(open) else {
+                panic!("{endpoint}, {fault:?}: it opens");
+            };
+            let path = endpoint.trim_start_matches("GET ");
+            assert!(error.to_string().contains(path), "{endpoint}, {fault:?}: {error}");
+            faults.clear();
+        }
+    }
 }

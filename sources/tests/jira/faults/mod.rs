@@ -68,7 +68,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self::with(&SiteOptions {
-            issues: 24,
+            issues: 16,
             attachments: 8,
             users: 6,
             relations: false,

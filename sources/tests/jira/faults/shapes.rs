@@ -3,25 +3,15 @@
 
 use esker_jira_site::server::{Fault, When};
 
-use super::{Bench, MODES, chain, holdings, rules, told};
+use super::{Bench, MODES, Mode, chain, holdings, rules, told};
 
 /// What backups look at, and what people see.
-const NAMES: [&[&str]; 32] = [
-    &["displayName"],
-    &["author"],
+const NAMES: [&[&str]; 19] = [
+    &["displayName", "author", "updated", "created", "mimeType", "issuelinks", "items"],
     &["accountId"],
-    &["updated"],
-    &["created"],
-    &["mimeType"],
-    &["total"],
-    &["isLast"],
-    &["startAt", "maxResults"],
-    &["comment"],
-    &["comments"],
-    &["worklog"],
-    &["worklogs"],
-    &["attachment"],
-    &["issuelinks"],
+    &["total", "isLast", "startAt", "maxResults"],
+    &["comment", "worklog", "attachment"],
+    &["comments", "worklogs"],
     &["filename"],
     &["size"],
     &["id"],
@@ -29,16 +19,13 @@ const NAMES: [&[&str]; 32] = [
     &["fields"],
     &["issues"],
     &["values"],
-    &["insight"],
-    &["timeZone"],
-    &["watches"],
-    &["watchers"],
-    &["votes", "voters"],
+    &["insight", "timeZone"],
+    &["watches", "votes"],
+    &["watchers", "voters"],
     &["keys"],
     &["value"],
     &["changeHistories"],
     &["issueId"],
-    &["items"],
 ];
 
 #[test]
@@ -73,7 +60,8 @@ fn what_is_null_or_missing_loses_nothing() {
             let run = bench.run(mode, &rules(["*"], When::Always, &fault));
             bench.assert_nothing_lost(&run, &case);
             match &run.result {
-                Ok(_) => bench.assert_heals_in_full(run, &case),
+                Ok(_) if mode == Mode::Incremental => bench.assert_heals_in_full(run, &case),
+                Ok(_) => {}
                 Err(error) => {
                     let text = chain(error);
                     assert!(text.contains("makes no sense"), "{case}, {mode:?}: {text}");
