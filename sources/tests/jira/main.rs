@@ -4,6 +4,7 @@ mod changes;
 mod completeness;
 mod faults;
 mod fixture;
+mod memory;
 mod polite;
 
 use esker_engine::testing::source_suite::conformance;

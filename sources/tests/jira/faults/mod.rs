@@ -1,5 +1,7 @@
 //! A site that fails: a backup ends whole or says what it lacks, nothing is lost, and nothing is taken for deleted.
 
+mod broken_off;
+mod files;
 mod lasting;
 mod missing;
 mod passing;
@@ -94,20 +96,30 @@ impl Bench {
         }
         // Later than the window of changes that the next backup begins with.
         site.site.advance(Duration::from_secs(3600));
-        let fresh = empty.fork();
-        let report = fresh.backup(&site.open(site.options()));
-        whole(&report, "a fresh backup");
-        let (roots, present) = (roots(&report), holdings(&fresh));
-        let earlier = holdings(&before);
-        let lasting = earlier.into_keys().filter(|path| present.contains_key(path)).collect();
-        let mut used: BTreeSet<String> = site.server.requests().into_keys().collect();
-        let mut bench =
-            Self { site, empty, before, roots, present, lasting, used: BTreeSet::new() };
-        let run = bench.run(Mode::Incremental, &[]);
-        bench.assert_whole(&run, "an incremental backup");
-        used.extend(run.requests.into_keys());
-        bench.used = used;
+        let mut bench = Self {
+            site,
+            empty,
+            before,
+            roots: Roots::new(),
+            present: Holdings::new(),
+            lasting: BTreeSet::new(),
+            used: BTreeSet::new(),
+        };
+        bench.look();
         bench
+    }
+
+    /// Finds out what snapshots of the present state hold, and that both ways lead there.
+    fn look(&mut self) {
+        let fresh = self.run(Mode::First, &[]);
+        let report = fresh.report("a fresh backup");
+        whole(report, "a fresh backup");
+        (self.roots, self.present) = (roots(report), holdings(&fresh.repo));
+        let earlier = holdings(&self.before).into_keys();
+        self.lasting = earlier.filter(|path| self.present.contains_key(path)).collect();
+        let run = self.run(Mode::Incremental, &[]);
+        self.assert_whole(&run, "an incremental backup");
+        self.used = fresh.requests.into_keys().chain(run.requests.into_keys()).collect();
     }
 
     /// The endpoints that backups of it use.
