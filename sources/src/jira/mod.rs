@@ -127,9 +127,11 @@ impl Source for JiraSource {
         changes: &ChangeSink,
         ctx: &RunContext,
     ) -> Result<ScanEnd, SourceError> {
-        let session = self.session().await.map_err(|error| SourceError::Unreadable {
-            what: self.options.site.clone(),
-            source: Box::new(error),
+        let session = self.session().await.map_err(|error| match error {
+            RequestError::Cancelled => SourceError::Cancelled,
+            error => {
+                SourceError::Unreadable { what: self.options.site.clone(), source: Box::new(error) }
+            }
         })?;
         let client = self.client.clone();
         Scan::new(client, &self.options, base, mode, session, changes, ctx).run().await
