@@ -140,6 +140,18 @@ async fn answers_say_something_else() {
 }
 
 #[tokio::test]
+async fn pages_can_be_shorter_than_asked_for() {
+    let client = Client::new();
+    client.server.faults().add("*", When::Always, Fault::ShortPages(2)).unwrap();
+    let page = client.ok("/rest/api/3/project/search?maxResults=50").await;
+    assert_eq!((&page["total"], &page["isLast"]), (&json!(3), &json!(false)), "{page}");
+    assert_eq!(page["values"].as_array().map(Vec::len), Some(2));
+    let body = json!({ "jql": "project is not EMPTY", "maxResults": 1 });
+    let (_, page) = client.post("/rest/api/3/search/jql", body).await;
+    assert_eq!(page["issues"].as_array().map(Vec::len), Some(1), "less was asked for");
+}
+
+#[tokio::test]
 async fn a_token_can_expire_on_the_way() {
     let client = Client::new();
     client.server.faults().add("*", When::From(3), Fault::status(401)).unwrap();

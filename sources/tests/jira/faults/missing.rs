@@ -120,6 +120,16 @@ fn whatever_the_search_leaves_out_is_not_deleted() {
     }
 }
 
+#[test]
+fn an_issue_that_only_its_number_shows_is_not_deleted() {
+    let bench = Bench::new();
+    let [search, bulk] = [(SEARCH, When::Nth(1)), (BULK, When::Next(2))]
+        .map(|(on, when)| (on.to_owned(), when, Fault::MissingRows(1)));
+    let run = bench.run(Mode::Incremental, &[search, bulk]);
+    assert_eq!(run.fired, 3);
+    bench.assert_whole(&run, "found by its number");
+}
+
 /// A site whose project loses issues for good while its counts are wrong.
 #[test]
 fn a_deletion_that_no_count_confirms_waits_for_one() {
