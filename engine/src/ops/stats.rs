@@ -65,7 +65,7 @@ fn kind_name(name: &ObjectName) -> &'static str {
         ObjectName::Session(_) => "sessions",
         ObjectName::Slot(_) => "commits",
         ObjectName::Mark(_) => "marks",
-        ObjectName::Condemned(_) | ObjectName::Swept(_) => "gc",
+        ObjectName::Condemned(_) | ObjectName::Closed(_) | ObjectName::Swept(_) => "gc",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::crypto::{CryptoError, random};
 use crate::format::commit::{
-    self, Commit, CommitRef, Condemned, Mark, MarkAction, SessionMarker, Slot,
+    self, Commit, CommitRef, Mark, MarkAction, SessionMarker, Slot,
 };
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
@@ -71,7 +71,7 @@ impl Repository {
     /// Opens a session: takes the epoch, creates the marker, *then* reads the collector's decisions.
     pub fn open_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
         let started = rfc3339(ctx.clock.now());
-        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let epoch = self.newest_epoch()?;
         let mut ulid = new_ulid(ctx)?;
         // Commits count in the order of their names: a clock that was set back must not make an older one the newest.
         if let Some(head) = self.client().remembered().head {
@@ -96,38 +96,33 @@ impl Repository {
 
     /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
     pub fn imagine_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
-        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let epoch = self.newest_epoch()?;
         let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
         let started = rfc3339(ctx.clock.now());
         Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
     }
 
-    fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {
+    /// The newest epoch of a collector: all that must be known before the marker exists.
+    fn newest_epoch(&self) -> Result<u32, RepoError> {
         let epoch = |name: &str| match name.parse() {
-            Ok(ObjectName::Condemned(epoch) | ObjectName::Swept(epoch)) => Some(epoch),
+            Ok(
+                ObjectName::Condemned(epoch) | ObjectName::Closed(epoch) | ObjectName::Swept(epoch),
+            ) => Some(epoch),
             _ => None,
         };
-        Ok(self.store().list("gc")?.iter().filter_map(|object| epoch(&object.name)).max())
+        let listed = self.store().list("gc")?;
+        Ok(listed.iter().filter_map(|object| epoch(&object.name)).max().unwrap_or(0))
     }
 
+    /// Packs that must not be deduplicated against.
     fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
         // What a check found damaged is stored anew as far as the source still has it.
-        let mut packs: HashSet<_> = self.client().remembered().damaged.into_iter().collect();
-        for object in self.store().list("gc")? {
-            if !matches!(object.name.parse(), Ok(ObjectName::Condemned(_))) {
-                continue;
-            }
-            let bytes = self.store().read(&object.name, MAX_SEALED_BYTES)?;
-            let json = sealed::open(self.keys(), SealedKind::Gc, &object.name, &bytes)
-                .map_err(RepoError::sealed(&object.name))?;
-            let condemned: Condemned =
-                commit::decode(&json).map_err(RepoError::body(&object.name))?;
-            packs.extend(condemned.packs);
-        }
+        let mut packs = self.decisions()?.condemned_packs();
+        packs.extend(self.client().remembered().damaged);
         Ok(packs)
     }
 
-    fn create_sealed(
+    pub(crate) fn create_sealed(
         &self,
         name: ObjectName,
         kind: SealedKind,
