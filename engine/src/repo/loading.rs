@@ -32,10 +32,7 @@ impl ReadSegment for StoredSegment {
         self.length
     }
 
-    fn read(
-        &self,
-        range: std::ops::Range<u64>,
-    ) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    fn read(&self, range: std::ops::Range<u64>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
         Ok(self.store.read_range(&self.name, range)?)
     }
 }
@@ -68,7 +65,13 @@ impl Loading {
 pub(super) fn is_gone(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(StoreError::Missing { .. })) {
+        // A transparent error shows its source's source, and not the source.
+        let inner = match error.downcast_ref() {
+            Some(RepoError::Store(store)) => Some(store),
+            Some(RepoError::Index(IndexError::Read { source, .. })) => source.downcast_ref(),
+            _ => error.downcast_ref(),
+        };
+        if matches!(inner, Some(StoreError::Missing { .. })) {
             return true;
         }
         cause = error.source();
@@ -146,7 +149,7 @@ impl Objects {
     }
 
     /// How often the index was loaded anew.
-    pub(super) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
@@ -155,7 +158,7 @@ impl Objects {
     ///
     /// # Errors
     /// If the store cannot be listed.
-    pub(super) fn reload(&self, seen: u64) -> Result<bool, RepoError> {
+    pub(crate) fn reload(&self, seen: u64) -> Result<bool, RepoError> {
         let mut loaded = locked(&self.loaded);
         if self.generation() != seen {
             return Ok(true);

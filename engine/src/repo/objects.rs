@@ -10,8 +10,8 @@ use super::loading::{Loaded, is_gone};
 use super::{DamagedObject, RepoError};
 use crate::crypto::DomainKeys;
 use crate::format::name::ObjectName;
-use crate::format::pack::{PackInfo, PackKind};
-use crate::id::{ObjectId, PackId, ShortId};
+use crate::format::pack::{Footer, PackInfo, PackKind};
+use crate::id::{ObjectId, PackId, ShortId, Ulid, WriterId};
 use crate::index::{BlockCache, Index, Place};
 use crate::object::{Class, Identifier, ObjectError, ReadObject};
 use crate::pack::{Frame, FrameCodec, PackKeys, Tail, read_tail};
@@ -86,6 +86,19 @@ impl Objects {
         kind: PackKind,
         length: u64,
     ) -> Result<(PackInfo, PackObjects), RepoError> {
+        let (info, footer) = self.read_footer(id, kind, length)?;
+        let objects: PackObjects =
+            Arc::new(footer.frames.into_iter().map(|frame| frame.objects).collect());
+        self.keep_footer(id, &objects);
+        Ok((info, objects))
+    }
+
+    fn read_footer(
+        &self,
+        id: PackId,
+        kind: PackKind,
+        length: u64,
+    ) -> Result<(PackInfo, Footer), RepoError> {
         let name = ObjectName::Pack { id, kind }.to_string();
         let mut wanted = TAIL_BYTES.min(length);
         loop {
@@ -96,14 +109,15 @@ impl Objects {
                     let what = "its end cannot be read";
                     return Err(RepoError::Unreadable { name, what: what.into() });
                 }
-                Tail::Complete { info, footer } => {
-                    let objects: PackObjects =
-                        Arc::new(footer.frames.into_iter().map(|frame| frame.objects).collect());
-                    self.keep_footer(id, &objects);
-                    return Ok((info, objects));
-                }
+                Tail::Complete { info, footer } => return Ok((info, footer)),
             }
         }
+    }
+
+    /// Who wrote a pack, in which session: its footer says so.
+    pub(crate) fn session_of(&self, pack: &PackInfo) -> Result<(WriterId, Ulid), RepoError> {
+        let footer = self.read_footer(pack.id, pack.kind, pack.length)?.1;
+        Ok((footer.writer, footer.session))
     }
 
     fn keep_footer(&self, id: PackId, objects: &PackObjects) {

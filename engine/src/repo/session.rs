@@ -1,18 +1,16 @@
 //! The writer's side of the protocol: marker, decisions, parent, …, commit (FORMAT.md §10).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use super::client::SessionLock;
-use super::{Remembered, RepoError, Repository};
+use super::{Decisions, Remembered, RepoError, Repository};
 use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::crypto::{CryptoError, random};
-use crate::format::commit::{
-    self, Commit, CommitRef, Mark, MarkAction, SessionMarker, Slot,
-};
+use crate::format::commit::{self, Commit, CommitRef, Mark, MarkAction, SessionMarker, Slot};
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
 use crate::id::{PackId, SnapshotId, Ulid};
@@ -70,6 +68,29 @@ fn program() -> String {
 impl Repository {
     /// Opens a session: takes the epoch, creates the marker, *then* reads the collector's decisions.
     pub fn open_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
+        self.open_session_avoiding([], ctx)
+    }
+
+    /// As [`open_session`](Self::open_session); nothing in these packs is deduplicated against.
+    pub(crate) fn open_session_avoiding(
+        &self,
+        packs: impl IntoIterator<Item = PackId>,
+        ctx: &RunContext,
+    ) -> Result<Session, RepoError> {
+        let mut session = loop {
+            let (session, epoch) = self.begin_session(ctx)?;
+            if session.name.epoch == epoch {
+                break session;
+            }
+            // A collector that has begun meanwhile may not have seen the marker: it would not wait for this session.
+            self.abandon(&session, ctx)?;
+        };
+        session.condemned.extend(packs);
+        Ok(session)
+    }
+
+    /// Opens a session, and says which epoch it is now that the marker exists.
+    fn begin_session(&self, ctx: &RunContext) -> Result<(Session, u32), RepoError> {
         let started = rfc3339(ctx.clock.now());
         let epoch = self.newest_epoch()?;
         let mut ulid = new_ulid(ctx)?;
@@ -91,7 +112,9 @@ impl Repository {
             &commit::encode(&marker),
             Durability::Volatile,
         )?;
-        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::new(lock) })
+        let decisions = self.decisions()?;
+        let condemned = self.condemned(&decisions);
+        Ok((Session { name, started, condemned, lock: Mutex::new(lock) }, decisions.epoch))
     }
 
     /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
@@ -99,7 +122,8 @@ impl Repository {
         let epoch = self.newest_epoch()?;
         let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
         let started = rfc3339(ctx.clock.now());
-        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
+        let condemned = self.condemned(&self.decisions()?);
+        Ok(Session { name, started, condemned, lock: Mutex::default() })
     }
 
     /// The newest epoch of a collector: all that must be known before the marker exists.
@@ -115,11 +139,31 @@ impl Repository {
     }
 
     /// Packs that must not be deduplicated against.
-    fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
+    fn condemned(&self, decisions: &Decisions) -> HashSet<PackId> {
+        let mut packs = decisions.condemned_packs();
         // What a check found damaged is stored anew as far as the source still has it.
-        let mut packs = self.decisions()?.condemned_packs();
         packs.extend(self.client().remembered().damaged);
-        Ok(packs)
+        packs
+    }
+
+    /// All sessions that have a marker, and whether their slots are filled.
+    pub fn sessions(&self) -> Result<BTreeMap<SessionName, bool>, RepoError> {
+        // Markers before slots: a session that ends meanwhile is taken for open, and not the other way round.
+        let markers = self.store().list("sessions")?;
+        let slots: HashSet<_> =
+            self.store().list("commits")?.into_iter().map(|it| it.name).collect();
+        let session = |name: &str| match name.parse() {
+            Ok(ObjectName::Session(session)) => Some(session),
+            _ => None,
+        };
+        let names = markers.iter().filter_map(|it| session(&it.name));
+        Ok(names.map(|it| (it, slots.contains(&ObjectName::Slot(it).to_string()))).collect())
+    }
+
+    /// The sessions that are open: a marker, and nothing in the slot.
+    pub fn open_sessions(&self) -> Result<BTreeSet<SessionName>, RepoError> {
+        let open = self.sessions()?.into_iter().filter(|(_, has_slot)| !has_slot);
+        Ok(open.map(|(name, _)| name).collect())
     }
 
     pub(crate) fn create_sealed(
@@ -179,7 +223,12 @@ impl Repository {
         Ok(())
     }
 
-    fn fence(&self, name: SessionName, reason: &str, ctx: &RunContext) -> Result<(), RepoError> {
+    pub(crate) fn fence(
+        &self,
+        name: SessionName,
+        reason: &str,
+        ctx: &RunContext,
+    ) -> Result<(), RepoError> {
         let fence = Slot::Fence {
             version: BODY_VERSION,
             by: self.client().writer(),
