@@ -13,10 +13,13 @@ use esker_engine::ops::backup::{BackupOptions, BackupReport};
 use esker_engine::ops::prune::{PruneError, PruneOptions, PruneReport, prune};
 use esker_engine::repo::{CacheSizes, Objects};
 use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo};
+use esker_engine::store::RetryPolicy;
 use esker_tests::{
-    Copies, Item, MemorySource, TempRepo, assert_same, issues_and_files, noise, read_snapshot,
+    Copies, Fault, Item, MemorySource, TempRepo, assert_same, issues_and_files, noise, read_snapshot,
     small_options, words,
 };
+
+use crate::crash::{THRICE, at_every_call, message};
 
 /// Open sessions are waited for, however old they are: clocks of tests run fast.
 const PATIENT: Duration = Duration::MAX;
@@ -196,18 +199,18 @@ fn what_a_dead_process_left_behind_goes() {
     let repository = days.repo.try_open(store).expect("it opens");
     days.change();
     // The pack is stored, the commit is not.
-    faulty.arm(usize::MAX, esker_tests::Fault::Dead);
+    faulty.arm(usize::MAX, Fault::Dead);
     let calls = {
         let fork = days.repo.fork();
         let (probe, store) = fork.faulty_store();
         let repository = fork.try_open(store).expect("it opens");
-        probe.arm(usize::MAX, esker_tests::Fault::Dead);
+        probe.arm(usize::MAX, Fault::Dead);
         esker_engine::ops::backup::backup(&repository, &days.source, &small_options(), &fork.ctx())
             .expect("a backup");
         probe.calls()
     };
     let commit = calls.iter().rposition(|it| it.path.starts_with("commits/")).expect("a commit");
-    faulty.arm(commit, esker_tests::Fault::Dead);
+    faulty.arm(commit, Fault::Dead);
     let ctx = days.repo.ctx();
     esker_engine::ops::backup::backup(&repository, &days.source, &small_options(), &ctx)
         .expect_err("it died");
@@ -444,5 +447,82 @@ fn of_two_collectors_one_loses_and_nothing_else() {
         days.assert_whole();
         assert_eq!(days.repo.snapshots().len(), 2);
         assert_eq!(collect(&days.repo, &patient()).plan.dead_packs, 0);
+    }
+}
+
+/// A small repository of which half is forgotten, with something to store again.
+fn small_days() -> Days {
+    let repo = TempRepo::memory();
+    repo.create();
+    let source = MemorySource::new("small", &["issues"]);
+    let mut days = Days { repo, source, copies: Copies::default(), ids: Vec::new() };
+    for day in 0..5 {
+        for number in 0..12 {
+            let text = words(number + if number % 3 == 0 { day * 100 } else { 0 }, 300);
+            days.source.put("issues", format!("issue {number:02}"), Item::document(text));
+        }
+        let report = days.repo.backup(&days.source);
+        days.note(&report);
+    }
+    days.forget(0..3);
+    days
+}
+
+#[test]
+fn a_collector_may_stop_anywhere() {
+    let days = small_days();
+    let options = PruneOptions { max_waste: 0.0, ..patient() };
+    let plan = collect(&days.repo.fork(), &options).plan;
+    assert!(plan.dead_packs + plan.repacked_packs > 1 && plan.repacked_packs > 0, "{plan:?}");
+    for fault in Fault::ALL {
+        let calls = at_every_call(
+            &days.repo,
+            fault,
+            RetryPolicy::NONE,
+            |repo, store, arm| {
+                let repository = repo.try_open(store).map_err(message)?;
+                arm();
+                prune(&repository, &options, &repo.ctx()).map(drop).map_err(message)
+            },
+            |repo, call, _| {
+                let what = format!("{fault:?} at {call:?}");
+                let state = |repo: &TempRepo| {
+                    days.copies.assert_equal(repo);
+                    let found = repo.check(true).expect("a check").findings;
+                    assert!(found.is_empty(), "{what}: {found:#?}");
+                };
+                state(repo);
+                repo.backup(&days.source);
+                collect(repo, &options);
+                let again = collect(repo, &options);
+                state(repo);
+                assert_eq!(again.waiting_for, [], "{what}");
+                assert_eq!((again.plan.dead_packs, again.plan.repacked_packs), (0, 0), "{what}");
+                assert_eq!(repo.open().history().expect("a history").snapshots.len(), 3, "{what}");
+            },
+        );
+        assert!(calls > 30, "{calls}");
+    }
+}
+
+#[test]
+fn requests_that_fail_once_are_repeated() {
+    let days = small_days();
+    let options = PruneOptions { max_waste: 0.0, ..patient() };
+    for fault in [Fault::NotApplied, Fault::AnswerLost] {
+        at_every_call(
+            &days.repo,
+            fault,
+            THRICE,
+            |repo, store, arm| {
+                let repository = repo.try_open(store).map_err(message)?;
+                arm();
+                prune(&repository, &options, &repo.ctx()).map(drop).map_err(message)
+            },
+            |repo, call, done| {
+                assert_eq!(done, Ok(()), "{fault:?} at {call:?}");
+                days.copies.assert_equal(repo);
+            },
+        );
     }
 }
