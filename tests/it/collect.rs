@@ -15,8 +15,8 @@ use esker_engine::repo::{CacheSizes, Objects};
 use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo};
 use esker_engine::store::RetryPolicy;
 use esker_tests::{
-    Copies, Fault, Item, MemorySource, TempRepo, assert_same, issues_and_files, noise, read_snapshot,
-    small_options, words,
+    Copies, Fault, Item, MemorySource, TempRepo, assert_same, issues_and_files, noise,
+    read_snapshot, small_options, words,
 };
 
 use crate::crash::{THRICE, at_every_call, message};
