@@ -10,7 +10,7 @@ mod span;
 use jiff::{SignedDuration, Timestamp};
 
 pub use period::Period;
-pub use plan::{ForgetPlan, Planned, plan_policy, plan_snapshots};
+pub use plan::{ForgetPlan, Planned, immutable_until, plan_policy, plan_snapshots};
 pub use policy::{Grouping, KeepError, KeepPolicy, KeepRule, UNLIMITED, parse_count};
 pub use span::CalendarSpan;
 

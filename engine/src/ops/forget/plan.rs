@@ -47,6 +47,13 @@ impl ForgetPlan {
     }
 }
 
+/// Until when nothing may forget a snapshot, where that is to come.
+pub fn immutable_until(snapshot: &Snapshot, now: Timestamp) -> Option<&str> {
+    let until = snapshot.commit.immutable_until.as_deref()?;
+    // A time that cannot be read never comes.
+    until.parse().map_or(true, |until: Timestamp| now < until).then_some(until)
+}
+
 /// Adds to the reasons of rules what no rule and nobody overrides.
 fn planned(snapshot: &Snapshot, mut reasons: Vec<String>, now: Timestamp) -> Planned {
     let held = |reason: &String| match reason.as_str() {
@@ -54,10 +61,7 @@ fn planned(snapshot: &Snapshot, mut reasons: Vec<String>, now: Timestamp) -> Pla
         reason => format!("held: {reason}"),
     };
     reasons.extend(snapshot.holds.iter().map(held));
-    let immutable = snapshot.commit.immutable_until.as_deref();
-    // A time that cannot be read never comes.
-    let immutable = immutable.filter(|until| until.parse().map_or(true, |until| now < until));
-    reasons.extend(immutable.map(|until| format!("immutable until {until}")));
+    reasons.extend(immutable_until(snapshot, now).map(|until| format!("immutable until {until}")));
     Planned {
         id: snapshot.id,
         slot: snapshot.slot,

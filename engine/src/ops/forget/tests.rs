@@ -1,3 +1,5 @@
+mod property;
+mod reference;
 mod rules;
 
 use jiff::Timestamp;
