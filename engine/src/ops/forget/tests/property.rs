@@ -26,19 +26,26 @@ const ODD_DAYS: [(i64, i64, i64); 12] = [
     (2026, 6, 30),
 ];
 
-/// Near an odd day in most cases, to the quarter of an hour, so that times coincide.
-fn time() -> impl Strategy<Value = i64> {
-    let near = prop_oneof![4 => -200i64..200, 1 => -4_000i64..4_000];
-    (select(&ODD_DAYS[..]), near).prop_map(|((year, month, day), quarters)| {
-        days_since_1970(year, month, day) * 86_400 + quarters * 900
-    })
+const HALF_HOUR: i64 = 1_800;
+
+fn odd_day() -> impl Strategy<Value = i64> {
+    select(&ODD_DAYS[..]).prop_map(|(year, month, day)| days_since_1970(year, month, day) * 86_400)
 }
 
-/// Times in a history of their own: around one odd day, or around all of them.
+/// Near an odd day in most cases, and a multiple of half an hour, so that times coincide.
+fn time() -> impl Strategy<Value = i64> {
+    let near = prop_oneof![4 => -100i64..100, 1 => -4_000i64..4_000];
+    (odd_day(), near).prop_map(|(day, half_hours)| day + half_hours * HALF_HOUR)
+}
+
+/// Times of a history: in the hours of one odd day, in the days around it, or around all of them.
 fn times() -> impl Strategy<Value = Vec<i64>> {
-    let around = (time(), vec(-300i64..300, 0..40))
-        .prop_map(|(time, quarters)| quarters.into_iter().map(|it| time + it * 900).collect());
-    prop_oneof![around, vec(time(), 0..40)]
+    let near = |hours: i64| {
+        let half_hours = vec(-hours..2 * hours, 0..40);
+        (odd_day(), half_hours)
+            .prop_map(|(day, times)| times.into_iter().map(|it| day + it * HALF_HOUR).collect())
+    };
+    prop_oneof![near(8), near(100), vec(time(), 0..40)]
 }
 
 fn facts() -> impl Strategy<Value = Vec<Fact>> {
@@ -62,11 +69,15 @@ fn facts() -> impl Strategy<Value = Vec<Fact>> {
 
 fn rule() -> impl Strategy<Value = Rule> {
     let count = || prop_oneof![8 => 0u64..8, 1 => Just(UNLIMITED)];
-    let within = (0i64..15, 0i64..40, 0i64..50).prop_filter("a span", |it| *it != (0, 0, 0));
+    let span = prop_oneof![
+        (Just(0), Just(0), 1i64..12),
+        (Just(0), 1i64..4, 0i64..3),
+        (1i64..15, 0i64..40, 0i64..50),
+    ];
     prop_oneof![
         2 => count().prop_map(Rule::Last),
         8 => (select(&Period::ALL[..]), count()).prop_map(|(it, count)| Rule::Every(it, count)),
-        3 => within.prop_map(|(months, days, hours)| Rule::Within { months, days, hours }),
+        3 => span.prop_map(|(months, days, hours)| Rule::Within { months, days, hours }),
         1 => (0u8..3).prop_map(|tag| Rule::Tag(tag.to_string())),
     ]
 }

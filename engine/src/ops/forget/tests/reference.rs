@@ -118,6 +118,9 @@ impl Zone {
 
     /// The moment that is so many months, days and hours before another.
     fn before(self, time: i64, months: i64, days: i64, hours: i64) -> i64 {
+        if (months, days) == (0, 0) {
+            return time - hours * HOUR;
+        }
         let local = self.local(time);
         let (year, month, day) = date(local.div_euclid(DAY));
         let months = year * 12 + month - 1 - months;
