@@ -7,7 +7,8 @@ use crate::entry::Timestamp;
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
-    /// The time since 1970, in UTC. No decision about what is kept or deleted may rest on it.
+    /// The time since 1970, in UTC. What is deleted may not rest on it, but for two questions of retention: which snapshots
+    /// are still immutable, and which are dated in the future.
     fn now(&self) -> Duration;
 }
 

@@ -124,6 +124,33 @@ impl SnapshotName {
             }
         }
     }
+    /// Finds a snapshot that was forgotten, by its id.
+    pub(crate) fn find_forgotten<'a>(
+        &self,
+        history: &'a History,
+    ) -> Result<&'a Snapshot, CommandError> {
+        let none = |cause: &str| {
+            CommandError::failed(format!("there is no forgotten snapshot `{}`", self.text))
+                .caused_by(&std::io::Error::other(cause.to_owned()))
+                .hint("list them with `esker snapshots --forgotten`")
+        };
+        let Which::Id(prefix) = &self.which else {
+            return Err(none("forgotten snapshots are named by their ids"));
+        };
+        let is_meant = |it: &&Snapshot| is_forgotten(it) && it.id.to_hex().starts_with(prefix);
+        let mut found = history.snapshots.iter().filter(is_meant);
+        match (found.next(), found.next()) {
+            (Some(snapshot), None) => Ok(snapshot),
+            (None, _) if history.by_prefix(prefix).is_ok() => Err(none("it is not forgotten")),
+            (None, _) => Err(none("no id begins so")),
+            (Some(_), Some(_)) => Err(none("more than one id begins so")),
+        }
+    }
+}
+
+/// True for a snapshot that people knew and that was forgotten.
+pub(crate) fn is_forgotten(snapshot: &Snapshot) -> bool {
+    snapshot.forgotten && !snapshot.commit.checkpoint
 }
 
 /// What sorts snapshots by age. All times of commits are in UTC, written alike.

@@ -85,6 +85,16 @@ pub(crate) fn parse_snapshot_time(text: &str) -> Result<Duration, String> {
     Duration::try_from(time.as_duration()).map_err(|_| format!("`{text}` is before 1970"))
 }
 
+/// Reads a time zone: its name, such as `Europe/Berlin`, or `local`.
+pub(crate) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
+    if name == "local" {
+        return Ok(TimeZone::system());
+    }
+    TimeZone::get(name).map_err(|_| {
+        format!("`{name}` is no time zone that this machine knows: write it like `Europe/Berlin`")
+    })
+}
+
 /// A time of a commit, for people: local, to the second.
 pub(crate) fn local_time(rfc3339: &str) -> String {
     let Ok(time) = rfc3339.parse::<Timestamp>() else {
@@ -143,6 +153,8 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "2026-11-22 25:00", "latest"] {
             assert_eq!(at(text, WholeDay::End), None, "{text}");
         }
+        assert!(parse_time_zone("local").is_ok() && parse_time_zone("UTC").is_ok());
+        assert!(parse_time_zone("Mars/Base").is_err());
         assert!(parse_snapshot_time("1960-01-01T00:00:00Z").is_err());
     }
 }

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use esker_engine::context::RunContext;
 use esker_engine::format::commit::{Collection, SnapshotStatus, StoredLedger};
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
+use esker_engine::ops::forget::{self, CalendarSpan};
 use esker_engine::problem::Problem;
 use esker_engine::source::{Completeness, CompletenessState, ScanMode};
 use serde::Serialize;
@@ -46,6 +48,12 @@ pub(crate) struct BackupArgs {
     /// Say when the snapshot was taken, for imports
     #[arg(long, value_name = "TIME", value_parser = parse_snapshot_time)]
     time: Option<Duration>,
+    /// Let nothing forget the snapshot until then
+    #[arg(long, value_name = "TIME", value_parser = parse_snapshot_time)]
+    immutable_until: Option<Duration>,
+    /// Let nothing forget the snapshot for so long from now, such as 90d or 7y
+    #[arg(long, value_name = "SPAN", conflicts_with = "immutable_until")]
+    immutable_for: Option<CalendarSpan>,
     /// Back up the standard input as one file
     #[arg(long, conflicts_with_all = ["sources", "files_from", "files_from_nul", "exclude", "exclude_file", "one_file_system"])]
     stdin: bool,
@@ -129,12 +137,14 @@ pub(super) fn run(args: &BackupArgs, around: &Surroundings<'_>) -> Result<Outcom
         projects: args.project.clone(),
         insecure_http: args.insecure_http,
     };
+    let immutable_until = immutable_until(args, &around.engine.quiet_context())?;
     let source = source::open(&request, around.settings, around.engine)?;
     let opened = around.open()?;
     let name = source.describe().name;
     let options = BackupOptions {
         mode: if args.full { ScanMode::Full } else { ScanMode::Incremental },
         tags: args.tag.clone(),
+        immutable_until,
         time: args.time,
         memory: args.memory,
         dry_run: args.dry_run,
@@ -158,6 +168,28 @@ pub(super) fn run(args: &BackupArgs, around: &Surroundings<'_>) -> Result<Outcom
         SnapshotStatus::Complete => Outcome::Done,
         SnapshotStatus::Partial => Outcome::Problems,
     })
+}
+
+/// Until when the snapshot shall be immutable.
+fn immutable_until(args: &BackupArgs, ctx: &RunContext) -> Result<Option<Duration>, CommandError> {
+    let wrong = |what: &str| {
+        Err(CommandError::usage(what)
+            .hint("name a time to come: `--immutable-for 90d` or `--immutable-until 2030-01-01`"))
+    };
+    match (args.immutable_until, args.immutable_for) {
+        (Some(until), _) if until <= ctx.clock.now() => {
+            wrong("a snapshot cannot be immutable until a time that is past")
+        }
+        (Some(until), _) => Ok(Some(until)),
+        (None, Some(span)) => {
+            let until = span.after(forget::now(ctx));
+            match until.and_then(|until| Duration::try_from(until.as_duration()).ok()) {
+                Some(until) => Ok(Some(until)),
+                None => wrong("a snapshot cannot be immutable beyond the year 9999"),
+            }
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 fn tell(

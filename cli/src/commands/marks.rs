@@ -1,10 +1,11 @@
-//! `esker tag`, `esker hold` and `esker release`: what is said about snapshots later.
+//! `esker tag`, `esker hold`, `esker release` and `esker undelete`: what is said about snapshots later.
 
 use std::ffi::OsString;
 
 use esker_engine::format::commit::MarkAction;
 use esker_engine::format::name::SessionName;
 use esker_engine::id::SnapshotId;
+use esker_engine::ops::forget;
 use esker_engine::repo::{History, Snapshot};
 use serde::Serialize;
 
@@ -51,6 +52,16 @@ pub(crate) struct ReleaseArgs {
     snapshots: Vec<OsString>,
 }
 
+/// Bring forgotten snapshots back, as long as their data are there
+///
+/// `esker snapshots --forgotten` lists them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UndeleteArgs {
+    /// Which snapshots: ids, or how they begin
+    #[arg(value_name = "SNAPSHOT", required = true)]
+    snapshots: Vec<OsString>,
+}
+
 /// An element of what these commands print as JSON.
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -65,7 +76,8 @@ pub(super) fn tag(args: &TagArgs, around: &Surroundings<'_>) -> Result<Outcome, 
         return Err(CommandError::usage(format!("`{odd}` is no tag"))
             .hint("a tag is a word: `esker tag latest monthly`"));
     }
-    let (opened, history, snapshots) = find(std::slice::from_ref(&args.snapshot), around)?;
+    let (opened, history, snapshots) =
+        find(std::slice::from_ref(&args.snapshot), SnapshotName::find, around)?;
     let slots = slots(&snapshots, &history);
     for tag in add {
         mark(MarkAction::Tag, &slots, Some(tag), &opened, around)?;
@@ -73,29 +85,46 @@ pub(super) fn tag(args: &TagArgs, around: &Surroundings<'_>) -> Result<Outcome, 
     for tag in &args.remove {
         mark(MarkAction::Untag, &slots, Some(tag), &opened, around)?;
     }
-    tell(&snapshots, &opened, around)
+    tell(&snapshots, "", &opened, around)
 }
 
 pub(super) fn hold(args: &HoldArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
-    let (opened, history, snapshots) = find(&args.snapshots, around)?;
+    let (opened, history, snapshots) = find(&args.snapshots, SnapshotName::find, around)?;
     let slots = slots(&snapshots, &history);
     let reason = args.reason.as_deref();
     mark(MarkAction::Hold, &slots, reason, &opened, around)?;
-    tell(&snapshots, &opened, around)
+    tell(&snapshots, "", &opened, around)
 }
 
 pub(super) fn release(
     args: &ReleaseArgs,
     around: &Surroundings<'_>,
 ) -> Result<Outcome, CommandError> {
-    let (opened, history, snapshots) = find(&args.snapshots, around)?;
+    let (opened, history, snapshots) = find(&args.snapshots, SnapshotName::find, around)?;
     let slots = slots(&snapshots, &history);
     mark(MarkAction::Release, &slots, None, &opened, around)?;
-    tell(&snapshots, &opened, around)
+    tell(&snapshots, "", &opened, around)
 }
+
+pub(super) fn undelete(
+    args: &UndeleteArgs,
+    around: &Surroundings<'_>,
+) -> Result<Outcome, CommandError> {
+    let (opened, history, snapshots) = find(&args.snapshots, SnapshotName::find_forgotten, around)?;
+    let slots = slots(&snapshots, &history);
+    let ctx = around.engine.quiet_context();
+    forget::undelete(&opened.repository, &slots, &ctx).map_err(|error| {
+        CommandError::engine(format!("cannot bring back snapshots of `{}`", opened.url), error)
+    })?;
+    tell(&snapshots, " is back", &opened, around)
+}
+
+/// How a name finds a snapshot.
+type Finder = for<'a> fn(&SnapshotName, &'a History) -> Result<&'a Snapshot, CommandError>;
 
 fn find(
     names: &[OsString],
+    finder: Finder,
     around: &Surroundings<'_>,
 ) -> Result<(Opened, History, Vec<SnapshotId>), CommandError> {
     let names = names.iter().map(|name| SnapshotName::parse(name));
@@ -104,7 +133,7 @@ fn find(
     let history = around.history(&opened)?;
     let mut found = Vec::new();
     for name in &names {
-        let id = name.find(&history)?.id;
+        let id = finder(name, &history)?.id;
         if !found.contains(&id) {
             found.push(id);
         }
@@ -114,7 +143,7 @@ fn find(
 
 fn slots(ids: &[SnapshotId], history: &History) -> Vec<SessionName> {
     let meant = |it: &&Snapshot| ids.contains(&it.id);
-    history.visible().filter(meant).map(|it| it.slot).collect()
+    history.snapshots.iter().filter(meant).map(|it| it.slot).collect()
 }
 
 fn mark(
@@ -131,9 +160,10 @@ fn mark(
     })
 }
 
-/// Tells how the snapshots are marked now.
+/// Tells what became of the snapshots and how they are marked now.
 fn tell(
     ids: &[SnapshotId],
+    became: &str,
     opened: &Opened,
     around: &Surroundings<'_>,
 ) -> Result<Outcome, CommandError> {
@@ -162,7 +192,7 @@ fn tell(
             (false, true) => "held".into(),
             (false, false) => format!("held: {}", holds.join("; ")),
         };
-        around.ui.line(&format!("snapshot {}: {tags}; {held}", snapshot.id.short()))?;
+        around.ui.line(&format!("snapshot {}{became}: {tags}; {held}", snapshot.id.short()))?;
     }
     Ok(Outcome::Done)
 }

@@ -2,7 +2,9 @@
 
 use esker_engine::format::commit::{SnapshotStatus, Statistics, StoredLedger};
 use esker_engine::id::SnapshotId;
+use esker_engine::ops::forget;
 use esker_engine::repo::Snapshot;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Surroundings;
@@ -22,6 +24,24 @@ pub(crate) struct SnapshotsArgs {
     /// Only those with this tag; with all of them where repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
+    /// Forgotten ones too
+    #[arg(long)]
+    all: bool,
+    /// Only those that were forgotten
+    #[arg(long, conflicts_with = "all")]
+    forgotten: bool,
+}
+
+impl SnapshotsArgs {
+    fn wants(&self, snapshot: &Snapshot) -> bool {
+        let is_wanted = match (self.all, self.forgotten) {
+            (true, _) => true,
+            (false, forgotten) => snapshot.forgotten == forgotten,
+        };
+        is_wanted
+            && !snapshot.commit.checkpoint
+            && fits(snapshot, self.source.as_deref(), &self.tag)
+    }
 }
 
 /// An element of `snapshots --json`.
@@ -35,6 +55,8 @@ struct Listed<'a> {
     status: SnapshotStatus,
     tags: &'a [String],
     holds: &'a [String],
+    immutable_until: Option<&'a str>,
+    forgotten: bool,
     entries: u64,
     host: &'a str,
     stats: &'a Statistics,
@@ -58,6 +80,8 @@ impl<'a> From<&'a Snapshot> for Listed<'a> {
             status: commit.status,
             tags: &snapshot.tags,
             holds: &snapshot.holds,
+            immutable_until: commit.immutable_until.as_deref(),
+            forgotten: snapshot.forgotten,
             entries: entries(snapshot),
             host: &commit.host,
             stats: &commit.statistics,
@@ -78,10 +102,7 @@ pub(super) fn run(
 ) -> Result<Outcome, CommandError> {
     let opened = around.open()?;
     let history = around.history(&opened)?;
-    let mut snapshots: Vec<_> = history
-        .visible()
-        .filter(|snapshot| fits(snapshot, args.source.as_deref(), &args.tag))
-        .collect();
+    let mut snapshots: Vec<_> = history.snapshots.iter().filter(|it| args.wants(it)).collect();
     snapshots.sort_by(|a, b| order(a).cmp(&order(b)));
     if around.ui.is_json() {
         let listed: Vec<_> = snapshots.into_iter().map(Listed::from).collect();
@@ -91,16 +112,19 @@ pub(super) fn run(
     if snapshots.is_empty() {
         let hint = if args.source.is_some() || !args.tag.is_empty() {
             "no snapshot is of that source and has those tags"
+        } else if args.forgotten {
+            "no snapshot is forgotten"
         } else {
             "no snapshots yet: make one with `esker backup FOLDER`"
         };
         around.ui.note(hint);
         return Ok(Outcome::Done);
     }
+    let now = forget::now(&around.engine.quiet_context());
     let mut table =
         Table::new(["id", "time", "source", "entries", "added", "status", "tags"]).right(&[3, 4]);
     for snapshot in &snapshots {
-        table.row(row(snapshot));
+        table.row(row(snapshot, now));
     }
     for line in table.lines() {
         around.ui.line(&line)?;
@@ -108,20 +132,26 @@ pub(super) fn run(
     Ok(Outcome::Done)
 }
 
-fn row(snapshot: &Snapshot) -> [String; 7] {
+fn row(snapshot: &Snapshot, now: Timestamp) -> [String; 7] {
     let commit = &snapshot.commit;
-    let status = match commit.status {
-        SnapshotStatus::Complete => "complete",
-        SnapshotStatus::Partial => "partial",
+    let mut status = match commit.status {
+        SnapshotStatus::Complete => "complete".to_owned(),
+        SnapshotStatus::Partial => "partial".to_owned(),
     };
-    let held = if snapshot.holds.is_empty() { "" } else { ", held" };
+    for (is_so, word) in [
+        (!snapshot.holds.is_empty(), ", held"),
+        (forget::immutable_until(snapshot, now).is_some(), ", immutable"),
+        (snapshot.forgotten, ", forgotten"),
+    ] {
+        status.push_str(if is_so { word } else { "" });
+    }
     [
         snapshot.id.short(),
         local_time(&commit.time),
         commit.source.name.clone(),
         text::count(entries(snapshot)),
         text::bytes(commit.statistics.bytes_added),
-        format!("{status}{held}"),
+        status,
         snapshot.tags.join(", "),
     ]
 }

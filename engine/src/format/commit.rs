@@ -162,7 +162,7 @@ pub struct Commit {
     pub ledger: StoredLedger,
     /// Tags given at the start.
     pub tags: Vec<String>,
-    /// Until when no policy may forget it: RFC 3339.
+    /// Until when nothing may forget it: RFC 3339, UTC.
     #[serde(default)]
     pub immutable_until: Option<String>,
     /// Whether anything is missing.

@@ -13,4 +13,5 @@ mod ledger;
 mod marks;
 mod refused;
 mod restoring;
+mod retention;
 mod sources;

@@ -34,6 +34,8 @@ pub struct BackupOptions {
     pub mode: ScanMode,
     /// Tags of the snapshot.
     pub tags: Vec<String>,
+    /// Until when nothing forgets the snapshot: seconds since 1970.
+    pub immutable_until: Option<Duration>,
     /// When the snapshot was taken, instead of now: seconds since 1970. For imports and tests.
     pub time: Option<Duration>,
     /// Memory that the pipeline may take, in bytes; at least 48 MiB are used.
@@ -53,6 +55,7 @@ impl Default for BackupOptions {
         Self {
             mode: ScanMode::Incremental,
             tags: Vec::new(),
+            immutable_until: None,
             time: None,
             memory: /* 256 MiB */ 256 * 1024 * 1024,
             workers: 0,

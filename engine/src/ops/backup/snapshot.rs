@@ -111,7 +111,8 @@ impl Run<'_> {
             problems: Vec::new(),
             ledger: StoredLedger::default(),
             tags: self.options.tags.clone(),
-            immutable_until: None,
+            // A checkpoint is nobody's snapshot.
+            immutable_until: self.options.immutable_until.filter(|_| !checkpoint).map(rfc3339),
             status: SnapshotStatus::Complete,
             program,
             host,

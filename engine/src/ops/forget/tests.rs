@@ -1,63 +1,83 @@
+mod property;
+mod reference;
+mod rules;
+
+use jiff::Timestamp;
+
 use super::*;
-use crate::testing::{Item, MemorySource, TempRepo};
+use crate::format::commit::{Commit, SnapshotStatus, SourceIdentity, Statistics, StoredLedger};
+use crate::id::{SnapshotId, Ulid, WriterId};
+use crate::repo::Snapshot;
+use crate::testing::{MemorySource, TempRepo, small_options};
 
-fn history(place: &TempRepo) -> Vec<Snapshot> {
-    let history = place.open().history().unwrap();
-    history.visible().cloned().collect()
+/// A complete snapshot of source `a`; later numbers were begun later.
+fn snapshot(number: u8, time: &str) -> Snapshot {
+    let writer = WriterId([7; 8]);
+    let ulid = Ulid(u128::from(number));
+    let commit = Commit {
+        version: 1,
+        checkpoint: false,
+        source: SourceIdentity { kind: "memory".into(), identity: "a".into(), name: "a".into() },
+        started: time.into(),
+        time: time.into(),
+        writer,
+        sequence: u64::from(number),
+        previous: None,
+        heads: Vec::new(),
+        parent: None,
+        collections: Vec::new(),
+        packs: Vec::new(),
+        segments: Vec::new(),
+        statistics: Statistics::default(),
+        problems: Vec::new(),
+        ledger: StoredLedger::default(),
+        tags: Vec::new(),
+        immutable_until: None,
+        status: SnapshotStatus::Complete,
+        program: "esker".into(),
+        host: "here".into(),
+    };
+    Snapshot {
+        id: SnapshotId([number; 32]),
+        slot: SessionName { epoch: 0, writer, ulid },
+        commit,
+        forgotten: false,
+        holds: Vec::new(),
+        tags: Vec::new(),
+    }
+}
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+fn plan(snapshots: &[Snapshot], policy: &KeepPolicy, now: Timestamp) -> ForgetPlan {
+    plan_policy(&snapshots.iter().collect::<Vec<_>>(), policy, now)
 }
 
 #[test]
-fn a_policy_keeps_the_newest_of_each_source_and_the_last_complete_one() {
-    let place = TempRepo::memory();
-    place.create();
-    let sources = ["one", "two"].map(|name| MemorySource::new(name, &["c"]));
-    for round in 0..3 {
-        for source in &sources {
-            source.put("c", format!("{round}"), Item::document("x"));
-            place.backup(source);
-        }
-    }
-    let mut snapshots = history(&place);
-    // Of the first source only the oldest is complete.
-    for snapshot in &mut snapshots[1..] {
-        if snapshot.commit.source.name == "one" {
-            snapshot.commit.status = SnapshotStatus::Partial;
-        }
-    }
-    snapshots[1].holds.push("audit".into());
-    let all: Vec<_> = snapshots.iter().collect();
-    let plan = plan_policy(&all, KeepPolicy { last: Some(1) });
-    let told: Vec<_> =
-        plan.keep.iter().map(|it| (it.source.as_str(), it.reasons.join(", "))).collect();
-    assert_eq!(
-        told,
-        [
-            ("one", "the last complete snapshot of its source".to_owned()),
-            ("two", "held: audit".into()),
-            ("one", "last 1".into()),
-            ("two", "last 1".into()),
-        ]
-    );
-    assert_eq!(plan.remove.len(), 2);
-    let none = plan_policy(&all, KeepPolicy { last: Some(0) });
-    assert_eq!(none.keep.len(), 3);
-}
-
-#[test]
-fn what_is_named_is_forgotten_unless_it_is_held() {
+fn what_is_forgotten_comes_back_and_what_is_held_or_immutable_stays() {
     let place = TempRepo::memory();
     let repository = place.create();
     let source = MemorySource::new("one", &["c"]);
     place.backup(&source);
     place.backup(&source);
-    let mut snapshots = history(&place);
+    let now = now(&place.ctx());
+    let until = place.ctx().clock.now() + std::time::Duration::from_secs(60);
+    let options =
+        crate::ops::backup::BackupOptions { immutable_until: Some(until), ..small_options() };
+    place.backup_with(&source, &options).unwrap();
+    let mut snapshots = place.snapshots();
     snapshots[0].holds.push(String::new());
-    let all: Vec<_> = snapshots.iter().collect();
-    let plan = plan_snapshots(&all);
+    let plan = plan_snapshots(&snapshots.iter().collect::<Vec<_>>(), now);
     assert_eq!(plan.keep[0].reasons, ["held"]);
+    let until = crate::clock::rfc3339(until);
+    assert_eq!(plan.keep[1].reasons, [format!("immutable until {until}")]);
+    assert_eq!(plan.remove.len(), 1);
     assert_eq!(plan.remove[0].id, snapshots[1].id);
     apply(&repository, &plan, &place.ctx()).unwrap();
-    let left = history(&place);
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].id, snapshots[0].id);
+    let ids = || place.snapshots().iter().map(|it| it.id).collect::<Vec<_>>();
+    assert_eq!(ids(), [snapshots[0].id, snapshots[2].id]);
+    undelete(&repository, &[plan.remove[0].slot], &place.ctx()).unwrap();
+    assert_eq!(ids(), [snapshots[0].id, snapshots[1].id, snapshots[2].id]);
 }

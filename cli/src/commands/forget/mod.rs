@@ -1,12 +1,15 @@
 //! `esker forget`
 
+mod keep;
+
 use std::ffi::OsString;
 
 use esker_engine::id::SnapshotId;
-use esker_engine::ops::forget::{self, ForgetPlan, KeepPolicy, Planned};
-use esker_engine::repo::Snapshot;
+use esker_engine::ops::forget::{self, ForgetPlan, Planned};
+use esker_engine::repo::{History, Snapshot};
 use serde::Serialize;
 
+use self::keep::PolicyArgs;
 use super::Surroundings;
 use super::snapshots::fits;
 use crate::Outcome;
@@ -18,26 +21,19 @@ use crate::ui::text;
 
 /// Forget snapshots: those that are named, or those that a policy does not keep
 ///
-/// A policy looks at each source on its own and never drops the last complete snapshot of one. Held snapshots are never
-/// forgotten. Space is not freed by this command.
+/// A policy looks at each source on its own and never drops the last complete snapshot of one. Partial snapshots and such that
+/// are dated in the future push no other out. Snapshots that are held or still immutable are never forgotten. Space is not
+/// freed by this command, and until it is, `esker undelete` brings snapshots back.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["snapshots", "keep_last"]))]
 pub(crate) struct ForgetArgs {
     /// Forget just these
-    #[arg(value_name = "SNAPSHOT")]
+    #[arg(value_name = "SNAPSHOT", conflicts_with = "policy")]
     snapshots: Vec<OsString>,
-    /// Keep so many of the newest snapshots of each source, and forget the others
-    #[arg(long, value_name = "N")]
-    keep_last: Option<u64>,
-    /// Let the policy look at snapshots of this source only
-    #[arg(long, value_name = "SOURCE", requires = "keep_last")]
-    source: Option<String>,
-    /// Let the policy look at snapshots with this tag only; with all of them where repeated
-    #[arg(long, value_name = "TAG", requires = "keep_last")]
-    tag: Vec<String>,
     /// Tell what would be forgotten, and forget nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// What `forget --json` prints.
@@ -66,13 +62,20 @@ struct Removed<'a> {
 pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
     let names = args.snapshots.iter().map(|name| SnapshotName::parse(name));
     let names = names.collect::<Result<Vec<_>, _>>()?;
+    let policy = args.policy.policy();
+    if names.is_empty() && policy.rules.is_empty() {
+        return Err(CommandError::usage("nothing says what to forget").hint(
+            "name snapshots, or say what to keep: `esker forget --keep \"daily 30\" --dry-run`",
+        ));
+    }
     let opened = around.open()?;
     let history = around.history(&opened)?;
+    let ctx = around.engine.quiet_context();
+    let now = forget::now(&ctx);
     let plan = if names.is_empty() {
-        let fitting = |it: &&Snapshot| fits(it, args.source.as_deref(), &args.tag);
-        let snapshots: Vec<_> = history.visible().filter(fitting).collect();
-        let policy = KeepPolicy { last: args.keep_last };
-        forget::plan_policy(&snapshots, policy)
+        let (source, tags) = (args.policy.source.as_deref(), &args.policy.tag);
+        let snapshots: Vec<_> = history.visible().filter(|it| fits(it, source, tags)).collect();
+        forget::plan_policy(&snapshots, &policy, now)
     } else {
         let mut snapshots: Vec<&Snapshot> = Vec::new();
         for name in &names {
@@ -81,12 +84,11 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
                 snapshots.push(snapshot);
             }
         }
-        let plan = forget::plan_snapshots(&snapshots);
-        refuse_held(&plan, args.dry_run)?;
+        let plan = forget::plan_snapshots(&snapshots, now);
+        refuse_protected(&plan, &history, args.dry_run)?;
         plan
     };
     if !args.dry_run {
-        let ctx = around.engine.quiet_context();
         forget::apply(&opened.repository, &plan, &ctx).map_err(|error| {
             CommandError::engine(format!("cannot forget snapshots of `{}`", opened.url), error)
         })?;
@@ -95,18 +97,23 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-/// Who names a held snapshot may not know that it is held: then nothing is forgotten.
-fn refuse_held(plan: &ForgetPlan, dry_run: bool) -> Result<(), CommandError> {
-    match plan.keep.first() {
-        Some(held) if !dry_run => {
-            let id = held.id.short();
-            let message =
-                format!("snapshot {id} is {}: nothing was forgotten", held.reasons.join(", "));
-            Err(CommandError::failed(message)
-                .hint(format!("let it go first: `esker release {id}`")))
-        }
-        _ => Ok(()),
-    }
+/// Who names a snapshot may not know that it is held or immutable: then nothing is forgotten.
+fn refuse_protected(
+    plan: &ForgetPlan,
+    history: &History,
+    dry_run: bool,
+) -> Result<(), CommandError> {
+    let Some(kept) = plan.keep.first().filter(|_| !dry_run) else {
+        return Ok(());
+    };
+    let id = kept.id.short();
+    let message = format!("snapshot {id} is {}: nothing was forgotten", kept.reasons.join(", "));
+    let is_held = history.visible().any(|it| it.id == kept.id && !it.holds.is_empty());
+    Err(CommandError::failed(message).hint(if is_held {
+        format!("let it go first: `esker release {id}`")
+    } else {
+        "it can be forgotten after that; name only others".into()
+    }))
 }
 
 fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(), CommandError> {
