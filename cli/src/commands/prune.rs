@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use esker_engine::format::name::SessionName;
 use esker_engine::ops::prune::{PruneOptions, PrunePlan, PruneReport, prune};
 use serde::Serialize;
 
 use super::Surroundings;
 use crate::Outcome;
+use crate::app::open::Opened;
 use crate::app::units::{parse_share, parse_size};
 use crate::error::CommandError;
 use crate::ui::text;
@@ -19,7 +21,7 @@ use crate::ui::text;
 #[derive(Debug, clap::Args)]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
-    pub(crate) how: How,
+    how: How,
     /// Tell what would go, and delete nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -28,9 +30,9 @@ pub(crate) struct PruneArgs {
     memory: u64,
 }
 
-/// How garbage is collected, wherever it is.
+/// How garbage is collected.
 #[derive(Debug, clap::Args)]
-pub(crate) struct How {
+struct How {
     /// Let so much of what packs hold be garbage; less is freed at the price of storing more again
     #[arg(long, value_name = "PERCENT", value_parser = parse_share, default_value = "4%")]
     max_waste: f64,
@@ -55,49 +57,65 @@ impl How {
 
 /// What `prune --json` prints.
 #[derive(Serialize)]
-struct Summary<'a> {
+pub(super) struct Summary {
     dry_run: bool,
     #[serde(flatten)]
-    plan: &'a PrunePlan,
+    plan: PrunePlan,
     deleted_packs: u64,
     deleted_bytes: u64,
     rescued_packs: u64,
-    waiting_for: &'a [esker_engine::format::name::SessionName],
+    waiting_for: Vec<SessionName>,
+}
+
+impl Summary {
+    fn new(report: PruneReport, dry_run: bool) -> Self {
+        Self {
+            dry_run,
+            plan: report.plan,
+            deleted_packs: report.deleted_packs,
+            deleted_bytes: report.deleted_bytes,
+            rescued_packs: report.rescued_packs,
+            waiting_for: report.waiting_for,
+        }
+    }
 }
 
 pub(super) fn run(args: &PruneArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
     let opened = around.open()?;
     let options = PruneOptions { dry_run: args.dry_run, memory: args.memory, ..args.how.options() };
-    let report = collect(&opened, &options, around)?;
+    let summary = collect(&opened, &options, around)?;
     if around.ui.is_json() {
-        around.ui.json(&Summary {
-            dry_run: options.dry_run,
-            plan: &report.plan,
-            deleted_packs: report.deleted_packs,
-            deleted_bytes: report.deleted_bytes,
-            rescued_packs: report.rescued_packs,
-            waiting_for: &report.waiting_for,
-        })?;
-    } else if !around.ui.is_quiet() {
-        for line in lines(&report, &options) {
-            around.ui.line(&line)?;
-        }
+        around.ui.json(&summary)?;
     }
     Ok(Outcome::Done)
 }
 
+/// Collects with the usual settings, and tells unless it is to be told as JSON.
+pub(super) fn by_default(
+    opened: &Opened,
+    around: &Surroundings<'_>,
+) -> Result<Summary, CommandError> {
+    collect(opened, &PruneOptions::default(), around)
+}
+
 fn collect(
-    opened: &crate::app::open::Opened,
+    opened: &Opened,
     options: &PruneOptions,
     around: &Surroundings<'_>,
-) -> Result<PruneReport, CommandError> {
+) -> Result<Summary, CommandError> {
     let progress = around.ui.progress(&format!("pruning {}", opened.url));
     let ctx = around.engine.context(progress.clone());
     let ended = prune(&opened.repository, options, &ctx);
     progress.end();
-    ended.map_err(|error| {
+    let report = ended.map_err(|error| {
         CommandError::engine(format!("cannot collect the garbage of `{}`", opened.url), error)
-    })
+    })?;
+    if !around.ui.is_json() && !around.ui.is_quiet() {
+        for line in lines(&report, options) {
+            around.ui.line(&line)?;
+        }
+    }
+    Ok(Summary::new(report, options.dry_run))
 }
 
 fn lines(report: &PruneReport, options: &PruneOptions) -> Vec<String> {

@@ -11,6 +11,7 @@ mod jira;
 mod json;
 mod ledger;
 mod marks;
+mod pruning;
 mod refused;
 mod restoring;
 mod retention;

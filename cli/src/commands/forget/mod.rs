@@ -10,8 +10,8 @@ use esker_engine::repo::{History, Snapshot};
 use serde::Serialize;
 
 use self::keep::PolicyArgs;
-use super::Surroundings;
 use super::snapshots::fits;
+use super::{Surroundings, prune};
 use crate::Outcome;
 use crate::app::snapshot_name::SnapshotName;
 use crate::app::units::local_time;
@@ -22,8 +22,8 @@ use crate::ui::text;
 /// Forget snapshots: those that are named, or those that a policy does not keep
 ///
 /// A policy looks at each source on its own and never drops the last complete snapshot of one. Partial snapshots and such that
-/// are dated in the future push no other out. Snapshots that are held or still immutable are never forgotten. Space is not
-/// freed by this command, and until it is, `esker undelete` brings snapshots back.
+/// are dated in the future push no other out. Snapshots that are held or still immutable are never forgotten. Until
+/// their space is freed, by --prune or by `esker prune`, `esker undelete` brings snapshots back.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ForgetArgs {
     /// Forget just these
@@ -32,6 +32,9 @@ pub(crate) struct ForgetArgs {
     /// Tell what would be forgotten, and forget nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
+    /// Free the space of what is forgotten, as `esker prune` does
+    #[arg(long, conflicts_with = "dry_run")]
+    prune: bool,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -42,6 +45,8 @@ struct Summary<'a> {
     dry_run: bool,
     keep: Vec<Kept<'a>>,
     remove: Vec<Removed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prune: Option<prune::Summary>,
 }
 
 #[derive(Serialize)]
@@ -88,12 +93,21 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
         refuse_protected(&plan, &history, args.dry_run)?;
         plan
     };
+    if !around.ui.is_json() && !around.ui.is_quiet() {
+        tell(&plan, around)?;
+    }
     if !args.dry_run {
         forget::apply(&opened.repository, &plan, &ctx).map_err(|error| {
             CommandError::engine(format!("cannot forget snapshots of `{}`", opened.url), error)
         })?;
     }
-    tell(&plan, args.dry_run, around)?;
+    if !around.ui.is_json() && !around.ui.is_quiet() {
+        around.ui.line(&conclusion(&plan, args.dry_run))?;
+    }
+    let pruned = if args.prune { Some(prune::by_default(&opened, around)?) } else { None };
+    if around.ui.is_json() {
+        around.ui.json(&summary(&plan, args.dry_run, pruned))?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -116,28 +130,22 @@ fn refuse_protected(
     }))
 }
 
-fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(), CommandError> {
-    if around.ui.is_json() {
-        let keep = plan.keep.iter().map(|kept| Kept {
-            id: kept.id,
-            source: &kept.source,
-            time: &kept.time,
-            reasons: &kept.reasons,
-        });
-        let remove = plan.remove.iter().map(|removed| Removed {
-            id: removed.id,
-            source: &removed.source,
-            time: &removed.time,
-        });
-        return around.ui.json(&Summary {
-            dry_run,
-            keep: keep.collect(),
-            remove: remove.collect(),
-        });
-    }
-    if around.ui.is_quiet() {
-        return Ok(());
-    }
+fn summary(plan: &ForgetPlan, dry_run: bool, prune: Option<prune::Summary>) -> Summary<'_> {
+    let keep = plan.keep.iter().map(|kept| Kept {
+        id: kept.id,
+        source: &kept.source,
+        time: &kept.time,
+        reasons: &kept.reasons,
+    });
+    let remove = plan.remove.iter().map(|removed| Removed {
+        id: removed.id,
+        source: &removed.source,
+        time: &removed.time,
+    });
+    Summary { dry_run, keep: keep.collect(), remove: remove.collect(), prune }
+}
+
+fn tell(plan: &ForgetPlan, around: &Surroundings<'_>) -> Result<(), CommandError> {
     let mut all: Vec<&Planned> = plan.keep.iter().chain(&plan.remove).collect();
     all.sort_by_key(|planned| (planned.time.clone(), planned.slot));
     let mut table = Table::new(["", "id", "time", "source", "why"]);
@@ -154,11 +162,15 @@ fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(
     for line in table.lines() {
         around.ui.line(&line)?;
     }
+    Ok(())
+}
+
+fn conclusion(plan: &ForgetPlan, dry_run: bool) -> String {
     let kept = text::count(plan.keep.len() as u64);
     let removed = text::plural(plan.remove.len() as u64, "snapshot", "snapshots");
-    around.ui.line(&if dry_run {
+    if dry_run {
         format!("dry run: {removed} would be forgotten, {kept} kept — nothing was forgotten")
     } else {
         format!("{removed} forgotten, {kept} kept")
-    })
+    }
 }

@@ -18,6 +18,7 @@ use crate::context::RunContext;
 use crate::error::Error;
 use crate::format::commit::MarkAction;
 use crate::format::name::SessionName;
+use crate::ops::prune::PruneError;
 use crate::repo::Repository;
 
 /// The time by the clock of an operation, as plans want it.
@@ -36,13 +37,26 @@ pub fn apply(repository: &Repository, plan: &ForgetPlan, ctx: &RunContext) -> Re
     Ok(repository.mark(MarkAction::Forget, &slots, None, ctx)?)
 }
 
-/// Brings forgotten snapshots back.
+/// Brings forgotten snapshots back: says so, and *then* looks whether a collector was faster (FORMAT.md §11).
+///
+/// # Errors
+/// `Swept` if one of them is gone for good; `Sweeping` if a collector is just deciding it. The others are back.
 pub fn undelete(
     repository: &Repository,
     snapshots: &[SessionName],
     ctx: &RunContext,
 ) -> Result<(), Error> {
-    Ok(repository.mark(MarkAction::Undelete, snapshots, None, ctx)?)
+    repository.mark(MarkAction::Undelete, snapshots, None, ctx)?;
+    let decisions = repository.decisions()?;
+    for slot in snapshots {
+        if !decisions.counts(slot) {
+            return Err(PruneError::Swept { commit: *slot }.into());
+        }
+        if decisions.drops(slot) && decisions.closed == decisions.epoch {
+            return Err(PruneError::Sweeping { commit: *slot }.into());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub use plan::PrunePlan;
 
 use self::marks::Marks;
@@ -22,6 +24,7 @@ use crate::format::gc::Condemned;
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::SealedKind;
 use crate::id::{ObjectId, SnapshotId};
+use crate::ops::forget;
 use crate::problem::ErrorKind;
 use crate::repo::{BODY_VERSION, CacheSizes, History, Objects, Repository, Session, Snapshot};
 use crate::store::{Created, Durability};
@@ -60,6 +63,18 @@ pub enum PruneError {
         /// Which epoch both wanted.
         epoch: u32,
     },
+    /// A forgotten snapshot is gone for good.
+    #[error("the data of `{commit}` were swept: it does not come back")]
+    Swept {
+        /// Its commit.
+        commit: SessionName,
+    },
+    /// Whether a forgotten snapshot stays is just being decided.
+    #[error("a `prune` is just deciding about `{commit}`")]
+    Sweeping {
+        /// Its commit.
+        commit: SessionName,
+    },
 }
 
 fn path_of(path: &str) -> String {
@@ -72,7 +87,8 @@ impl PruneError {
         match self {
             Self::Lost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Unreadable { source, .. } => source.kind(),
-            Self::Late { .. } => ErrorKind::Unavailable,
+            Self::Swept { .. } => ErrorKind::NotFound,
+            Self::Late { .. } | Self::Sweeping { .. } => ErrorKind::Unavailable,
         }
     }
 }
@@ -168,9 +184,9 @@ fn collect(
     let open = repository.open_sessions()?;
     let history = repository.history()?;
     refuse_damage(&history)?;
-    let now = rfc3339(ctx.clock.now());
+    let now = forget::now(ctx);
     let (kept, dropped): (Vec<_>, Vec<_>) =
-        history.snapshots.iter().partition(|snapshot| stays(snapshot, &history, &now));
+        history.snapshots.iter().partition(|snapshot| stays(snapshot, &history, now));
     let dropped: Vec<_> = dropped.iter().map(|snapshot| snapshot.slot).collect();
     // (5)
     for snapshot in &kept {
@@ -238,10 +254,9 @@ fn refuse_damage(history: &History) -> Result<(), PruneError> {
 
 /// A snapshot stays unless it was forgotten, a checkpoint only while its source has nothing newer. What is held or immutable
 /// stays whatever was said of it.
-fn stays(snapshot: &Snapshot, history: &History, now: &str) -> bool {
+fn stays(snapshot: &Snapshot, history: &History, now: Timestamp) -> bool {
     let commit = &snapshot.commit;
-    let is_immutable = commit.immutable_until.as_deref().is_some_and(|until| until > now);
-    if is_immutable || !snapshot.holds.is_empty() {
+    if forget::immutable_until(snapshot, now).is_some() || !snapshot.holds.is_empty() {
         return true;
     }
     if snapshot.forgotten {

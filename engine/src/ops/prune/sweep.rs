@@ -14,6 +14,7 @@ use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::SealedKind;
 use crate::id::PackId;
 use crate::index::{Segment, merge};
+use crate::ops::forget;
 use crate::repo::{BODY_VERSION, CacheSizes, Objects, RepoError, Repository, Snapshot};
 use crate::store::{Created, Durability};
 
@@ -67,7 +68,8 @@ pub(super) fn second_half(
     marks.objects().reload(seen)?;
     let dropped: HashSet<SessionName> = condemned.dropped.iter().copied().collect();
     // What was forgotten since the list was made stays until the next one: somebody may have built upon it.
-    let is_kept = |it: &&Snapshot| !dropped.contains(&it.slot) || stays(it, &history, &time);
+    let is_kept =
+        |it: &&Snapshot| !dropped.contains(&it.slot) || stays(it, &history, forget::now(ctx));
     let kept: Vec<_> = history.snapshots.iter().filter(is_kept).collect();
     for snapshot in &kept {
         marks.add(snapshot, ctx)?;
