@@ -9,7 +9,7 @@ use esker_engine::ops::forget::{self, ForgetPlan, Planned};
 use esker_engine::repo::{History, Snapshot};
 use serde::Serialize;
 
-use self::keep::PolicyArgs;
+use self::keep::PolicyOptions;
 use super::Surroundings;
 use super::snapshots::fits;
 use crate::Outcome;
@@ -33,7 +33,7 @@ pub(crate) struct ForgetArgs {
     #[arg(long, short = 'n')]
     dry_run: bool,
     #[command(flatten)]
-    policy: PolicyArgs,
+    policy: PolicyOptions,
 }
 
 /// What `forget --json` prints.
@@ -88,6 +88,8 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
         refuse_protected(&plan, &history, args.dry_run)?;
         plan
     };
+    // People see the plan before anything happens.
+    show(&plan, around)?;
     if !args.dry_run {
         forget::apply(&opened.repository, &plan, &ctx).map_err(|error| {
             CommandError::engine(format!("cannot forget snapshots of `{}`", opened.url), error)
@@ -116,6 +118,31 @@ fn refuse_protected(
     }))
 }
 
+/// The plan as a table.
+fn show(plan: &ForgetPlan, around: &Surroundings<'_>) -> Result<(), CommandError> {
+    if around.ui.is_json() || around.ui.is_quiet() {
+        return Ok(());
+    }
+    let mut all: Vec<&Planned> = plan.keep.iter().chain(&plan.remove).collect();
+    all.sort_by_key(|planned| (&planned.time, planned.slot.ulid));
+    let mut table = Table::new(["", "id", "time", "source", "why"]);
+    for planned in all {
+        let word = if planned.reasons.is_empty() { "forget" } else { "keep" };
+        table.row([
+            word.into(),
+            planned.id.short(),
+            local_time(&planned.time),
+            planned.source.clone(),
+            planned.reasons.join(", "),
+        ]);
+    }
+    for line in table.lines() {
+        around.ui.line(&line)?;
+    }
+    Ok(())
+}
+
+/// What was done, or would be.
 fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(), CommandError> {
     if around.ui.is_json() {
         let keep = plan.keep.iter().map(|kept| Kept {
@@ -137,22 +164,6 @@ fn tell(plan: &ForgetPlan, dry_run: bool, around: &Surroundings<'_>) -> Result<(
     }
     if around.ui.is_quiet() {
         return Ok(());
-    }
-    let mut all: Vec<&Planned> = plan.keep.iter().chain(&plan.remove).collect();
-    all.sort_by_key(|planned| (planned.time.clone(), planned.slot));
-    let mut table = Table::new(["", "id", "time", "source", "why"]);
-    for planned in all {
-        let word = if planned.reasons.is_empty() { "forget" } else { "keep" };
-        table.row([
-            word.into(),
-            planned.id.short(),
-            local_time(&planned.time),
-            planned.source.clone(),
-            planned.reasons.join(", "),
-        ]);
-    }
-    for line in table.lines() {
-        around.ui.line(&line)?;
     }
     let kept = text::count(plan.keep.len() as u64);
     let removed = text::plural(plan.remove.len() as u64, "snapshot", "snapshots");
