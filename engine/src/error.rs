@@ -2,6 +2,7 @@
 
 use crate::id::ObjectId;
 use crate::object::ObjectError;
+use crate::ops::prune::PruneError;
 use crate::pack::PackError;
 use crate::problem::ErrorKind;
 use crate::repo::RepoError;
@@ -40,6 +41,9 @@ pub enum Error {
         /// What was looked for.
         path: String,
     },
+    /// Garbage cannot be collected.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// An entry of a snapshot says what it cannot say.
     #[error("the entry of `{path}` is damaged")]
     Entry {
@@ -102,6 +106,7 @@ impl Error {
             Self::Source(SourceError::Cancelled) | Self::Cancelled => ErrorKind::Cancelled,
             Self::Source(_) | Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Sink(error) => error.kind(),
+            Self::Prune(error) => error.kind(),
             Self::Tree(TreeError::Read { source, .. } | TreeError::Write { source }) => {
                 of_object(source)
             }

@@ -180,6 +180,11 @@ impl Ulid {
         low[6..].copy_from_slice(&random);
         Self(u128::from(milliseconds & 0xffff_ffff_ffff) << 80 | u128::from_be_bytes(low))
     }
+
+    /// Its time since 1970, as its author's clock had it.
+    pub fn time(self) -> std::time::Duration {
+        std::time::Duration::from_millis((self.0 >> 80) as u64)
+    }
 }
 
 impl fmt::Display for Ulid {

@@ -13,7 +13,7 @@ use esker_tests::{
 };
 
 /// Runs an action once for each of its calls, and lets that call fail. Returns how many there are.
-fn at_every_call(
+pub(crate) fn at_every_call(
     prepared: &TempRepo,
     fault: Fault,
     retry: RetryPolicy,
@@ -34,11 +34,11 @@ fn at_every_call(
     panic!("it never ends");
 }
 
-fn message<E: std::fmt::Debug>(error: E) -> String {
+pub(crate) fn message<E: std::fmt::Debug>(error: E) -> String {
     format!("{error:?}")
 }
 
-const THRICE: RetryPolicy = RetryPolicy { attempts: 3, first_delay: Duration::ZERO };
+pub(crate) const THRICE: RetryPolicy = RetryPolicy { attempts: 3, first_delay: Duration::ZERO };
 
 fn small_source() -> MemorySource {
     let source = MemorySource::new("crash", &["issues", "files"]);

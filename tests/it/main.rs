@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cli;
+mod collect;
 mod crash;
 mod damage;
 mod fenced;

@@ -35,6 +35,14 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
+/// Reads a share: `5%`, `0`, `2.5 %`; without the sign it is per cent too.
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is no share: write it like `5%`");
+    let number = text.trim().trim_end_matches('%').trim_end();
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    if (0.0..=100.0).contains(&number) { Ok(number / 100.0) } else { Err(wrong()) }
+}
+
 /// Which moment a date without a time means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WholeDay {

@@ -11,6 +11,7 @@ mod init;
 mod log;
 mod ls;
 mod marks;
+mod prune;
 mod restore;
 mod snapshots;
 mod stats;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Stats(stats::StatsArgs),
     Forget(forget::ForgetArgs),
+    Prune(prune::PruneArgs),
     Tag(marks::TagArgs),
     Hold(marks::HoldArgs),
     Release(marks::ReleaseArgs),
@@ -119,6 +121,7 @@ pub(crate) fn run(
         Command::Check(args) => check::run(args, &around),
         Command::Stats(args) => stats::run(args, &around),
         Command::Forget(args) => forget::run(args, &around),
+        Command::Prune(args) => prune::run(args, &around),
         Command::Tag(args) => marks::tag(args, &around),
         Command::Hold(args) => marks::hold(args, &around),
         Command::Release(args) => marks::release(args, &around),

@@ -41,12 +41,19 @@ fn lines(stats: &Stats) -> Vec<String> {
         format!("packs      {}", text::count(stats.packs)),
         format!("pending    {} of packs that no snapshot lists", text::bytes(stats.pending_bytes)),
         format!(
-            "snapshots  {}, and {} forgotten",
+            "snapshots  {}, and {} forgotten whose space `esker prune` frees",
             text::count(stats.snapshots),
             text::count(stats.forgotten)
         ),
-        String::new(),
     ];
+    if stats.condemned_bytes > 0 {
+        lines.push(format!(
+            "condemned  {}: the next `esker prune` deletes them if none of {} is older",
+            text::bytes(stats.condemned_bytes),
+            text::plural(stats.open_sessions, "open session", "open sessions"),
+        ));
+    }
+    lines.push(String::new());
     let mut sources =
         Table::new(["source", "snapshots", "entries", "added", "newest"]).right(&[1, 2, 3]);
     for (name, source) in &stats.sources {

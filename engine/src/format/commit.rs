@@ -245,16 +245,6 @@ pub struct SessionMarker {
     pub program: String,
 }
 
-/// The packs that a collector condemned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "condemned", rename_all = "kebab-case")]
-pub struct Condemned {
-    /// Format version of the body.
-    pub version: u32,
-    /// Which packs.
-    pub packs: Vec<PackId>,
-}
-
 /// Writes a body.
 pub fn encode<T: Serialize>(body: &T) -> Vec<u8> {
     serde_json::to_vec(body).expect("a plain struct has a JSON form")

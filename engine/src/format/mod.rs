@@ -4,6 +4,7 @@
 pub mod commit;
 pub mod config;
 pub mod entry;
+pub mod gc;
 pub mod index;
 pub mod name;
 pub mod pack;

@@ -92,6 +92,8 @@ pub enum ObjectName {
     Mark(Ulid),
     /// The packs that a collector condemned.
     Condemned(u32),
+    /// The end of the time in which a dropped commit can be brought back.
+    Closed(u32),
     /// What a collector swept.
     Swept(u32),
 }
@@ -112,6 +114,7 @@ impl fmt::Display for ObjectName {
             Self::Slot(name) => write!(f, "commits/{name}"),
             Self::Mark(ulid) => write!(f, "marks/{ulid}"),
             Self::Condemned(epoch) => write!(f, "gc/{epoch:08x}/condemned"),
+            Self::Closed(epoch) => write!(f, "gc/{epoch:08x}/closed"),
             Self::Swept(epoch) => write!(f, "gc/{epoch:08x}/swept"),
         }
     }
@@ -155,6 +158,7 @@ impl FromStr for ObjectName {
                     let epoch = u32::from_str_radix(epoch, 16).ok()?;
                     match what {
                         "condemned" => Self::Condemned(epoch),
+                        "closed" => Self::Closed(epoch),
                         "swept" => Self::Swept(epoch),
                         _ => return None,
                     }
@@ -187,6 +191,7 @@ mod tests {
             "commits/00000000-0123456789abcdef-01arz3ndektsv4rrffq69g5fav",
             "marks/01arz3ndektsv4rrffq69g5fav",
             "gc/00000001/condemned",
+            "gc/00000001/closed",
             "gc/00000001/swept",
         ] {
             assert_eq!(text.parse::<ObjectName>().unwrap().to_string(), text);

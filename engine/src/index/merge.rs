@@ -1,7 +1,7 @@
 //! Merges segments and loose packs into one segment, streaming.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::format::Corrupt;
 use crate::format::pack::PackInfo;
 use crate::id::{PackId, SegmentId, ShortId};
 
-/// Builds a segment that replaces `segments` and lists the `loose` packs, whose objects are given frame by frame.
+/// Builds a segment that replaces `segments` and lists the `loose` packs, whose objects are given frame by frame. Packs of
+/// `without` are left out.
 ///
 /// Takes memory for the new segment and eight bytes a record, not for the records of the old ones.
 ///
@@ -23,6 +24,7 @@ pub fn merge(
     keys: &DomainKeys,
     segments: &[&Segment],
     loose: &[(Arc<PackInfo>, Vec<Vec<ShortId>>)],
+    without: &HashSet<PackId>,
 ) -> Result<BuiltSegment, IndexError> {
     let mut packs = PackNumbers::default();
     let mut runs = Vec::with_capacity(segments.len() + 1);
@@ -30,11 +32,15 @@ pub fn merge(
         let numbers = segment
             .packs()
             .iter()
-            .map(|pack| packs.number(segment.id(), pack))
-            .collect::<Result<Vec<u32>, _>>()?;
+            .map(|pack| match without.contains(&pack.id) {
+                true => Ok(None),
+                false => packs.number(segment.id(), pack).map(Some),
+            })
+            .collect::<Result<Vec<Option<u32>>, _>>()?;
         // A record's pack is one of the listed: the segment has checked it.
-        let records = segment.records().map(move |record| {
-            record.map(|record| Record { pack: numbers[record.pack as usize], ..record })
+        let records = segment.records().filter_map(move |record| match record {
+            Ok(record) => numbers[record.pack as usize].map(|pack| Ok(Record { pack, ..record })),
+            Err(error) => Some(Err(error)),
         });
         runs.push((Box::new(records) as Box<dyn Iterator<Item = _>>).peekable());
     }

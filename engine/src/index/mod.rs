@@ -217,6 +217,11 @@ impl Index {
         self.segments.iter().map(Segment::id)
     }
 
+    /// The names of segments that others replace.
+    pub fn replaced(&self) -> impl Iterator<Item = SegmentId> {
+        self.replaced.iter().copied()
+    }
+
     /// The packs that no segment lists.
     pub fn loose_packs(&self) -> impl Iterator<Item = &Arc<PackInfo>> {
         self.loose.values()

@@ -10,6 +10,7 @@ pub mod forget;
 pub mod log;
 pub mod ls;
 mod place;
+pub mod prune;
 pub mod restore;
 pub mod stats;
 mod threads;

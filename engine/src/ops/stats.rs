@@ -42,6 +42,10 @@ pub struct Stats {
     pub packs: u64,
     /// Bytes of packs that no commit lists: of backups that are under way or were broken off.
     pub pending_bytes: u64,
+    /// Bytes of packs that a collector has condemned: they go when the sessions have ended that were open then.
+    pub condemned_bytes: u64,
+    /// Sessions that are open, or were broken off and not ended yet.
+    pub open_sessions: u64,
     /// Snapshots, without forgotten ones.
     pub snapshots: u64,
     /// Snapshots that were forgotten and whose data are still there.
@@ -65,14 +69,16 @@ fn kind_name(name: &ObjectName) -> &'static str {
         ObjectName::Session(_) => "sessions",
         ObjectName::Slot(_) => "commits",
         ObjectName::Mark(_) => "marks",
-        ObjectName::Condemned(_) | ObjectName::Swept(_) => "gc",
+        ObjectName::Condemned(_) | ObjectName::Closed(_) | ObjectName::Swept(_) => "gc",
     }
 }
 
 /// Counts what a repository holds. Nothing is read but commits, marks and the directories of the index.
 pub fn stats(repository: &Repository) -> Result<Stats, Error> {
     let history = repository.history()?;
-    let mut stats = Stats::default();
+    let mut stats =
+        Stats { open_sessions: repository.open_sessions()?.len() as u64, ..Stats::default() };
+    let condemned = history.decisions.condemned_packs();
     let objects = Objects::load(repository, CacheSizes::default())?;
     (stats.objects, stats.raw_bytes) = objects.with_index(|index| {
         let frames = index.packs().flat_map(|pack| &pack.frames);
@@ -109,6 +115,10 @@ pub fn stats(repository: &Repository) -> Result<Stats, Error> {
         stored.bytes += object.length;
         if let Ok(ObjectName::Pack { id, .. }) = parsed {
             stats.packs += 1;
+            if condemned.contains(&id) {
+                stats.condemned_bytes += object.length;
+                continue;
+            }
             if !listed_by_commits.contains(&id) {
                 stats.pending_bytes += object.length;
             }

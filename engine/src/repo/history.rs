@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{RepoError, Repository};
+use super::{Decisions, RepoError, Repository};
 use crate::format::commit::{self, Commit, CommitRef, Mark, MarkAction, Slot};
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
 use crate::id::{SnapshotId, Ulid, WriterId};
+use crate::store::StoreError;
 
 /// A commit and what was said about it later.
 #[derive(Debug, Clone)]
@@ -68,7 +69,16 @@ pub struct History {
     pub marks: Vec<(Ulid, Option<String>)>,
     /// Objects of these rooms that cannot be used.
     pub damaged: Vec<DamagedObject>,
+    /// Commits that are there still although a sweep has dropped them: they do not count.
+    pub dropped: Vec<SessionName>,
+    /// What collectors had decided before the rest was read.
+    pub decisions: Decisions,
+    /// Objects that were listed, and gone when they were to be read: a collector is at work.
+    gone: Vec<DamagedObject>,
 }
+
+/// So often the history is read anew while a collector is at work.
+const ATTEMPTS: u32 = 4;
 
 impl History {
     /// What a person calls snapshots: neither checkpoints nor forgotten ones.
@@ -86,11 +96,13 @@ impl History {
         self.marks.last().map(|(ulid, _)| ObjectName::Mark(*ulid).to_string())
     }
 
-    /// What a source's next backup goes on from: its newest commit that is not forgotten, checkpoints included.
+    /// What a source's next backup goes on from: its newest commit that is neither forgotten nor about to be swept, checkpoints
+    /// included.
     pub fn parent(&self, kind: &str, identity: &str) -> Option<&Snapshot> {
         self.snapshots.iter().rev().find(|snapshot| {
             let source = &snapshot.commit.source;
-            !snapshot.forgotten && source.kind == kind && source.identity == identity
+            let fits = source.kind == kind && source.identity == identity;
+            fits && !snapshot.forgotten && !self.decisions.drops(&snapshot.slot)
         })
     }
 
@@ -138,6 +150,9 @@ impl Repository {
                 (Ok((hash, body)), Ok(parsed)) => take(history, parsed, hash, body),
                 // A stranger's file is not ours to judge.
                 (_, Err(_)) => {}
+                (Err(error @ RepoError::Store(StoreError::Missing { .. })), _) => {
+                    history.gone.push(DamagedObject { name: name.clone(), error });
+                }
                 (Err(error), _) => {
                     history.damaged.push(DamagedObject { name: name.clone(), error });
                 }
@@ -151,11 +166,24 @@ impl Repository {
     /// # Errors
     /// Only if the store cannot be listed; single objects that cannot be used are listed in `damaged`.
     pub fn history(&self) -> Result<History, RepoError> {
-        let mut history = History::default();
+        for _ in 1..ATTEMPTS {
+            let history = self.read_history()?;
+            if history.gone.is_empty() {
+                return Ok(history);
+            }
+        }
+        let mut history = self.read_history()?;
+        history.damaged.append(&mut history.gone);
+        Ok(history)
+    }
+
+    fn read_history(&self) -> Result<History, RepoError> {
+        let mut history = History { decisions: self.decisions()?, ..History::default() };
         self.read_room("commits", SealedKind::Slot, &mut history, |history, name, id, slot| {
             let ObjectName::Slot(name) = name else { return };
             match slot {
                 Slot::Fence { .. } => history.fences.push(name),
+                Slot::Commit(_) if !history.decisions.counts(&name) => history.dropped.push(name),
                 Slot::Commit(commit) => {
                     let mut tags = commit.tags.clone();
                     tags.sort();

@@ -1,7 +1,9 @@
 //! A repository: made, opened, and the writer's side of its commit protocol.
 
 mod client;
+mod decisions;
 mod history;
+mod loading;
 mod objects;
 mod session;
 mod unlock;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use client::{Client, ClientError, Remembered};
+pub use decisions::Decisions;
 pub use history::{DamagedObject, History, Snapshot};
 pub use objects::{CacheSizes, Objects, PackObjects};
 pub(crate) use session::BODY_VERSION;

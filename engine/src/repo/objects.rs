@@ -1,26 +1,27 @@
 //! Reading objects: index, footers, frames and their caches.
 
-use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use lru::LruCache;
 
-use super::{DamagedObject, RepoError, Repository};
+use super::loading::{Loaded, is_gone};
+use super::{DamagedObject, RepoError};
 use crate::crypto::DomainKeys;
 use crate::format::name::ObjectName;
-use crate::format::pack::{PackInfo, PackKind};
-use crate::id::{ObjectId, PackId, SegmentId, ShortId};
-use crate::index::{BlockCache, Index, IndexError, Place, ReadSegment, Segment};
+use crate::format::pack::{Footer, PackInfo, PackKind};
+use crate::id::{ObjectId, PackId, ShortId, Ulid, WriterId};
+use crate::index::{BlockCache, Index, Place};
 use crate::object::{Class, Identifier, ObjectError, ReadObject};
 use crate::pack::{Frame, FrameCodec, PackKeys, Tail, read_tail};
 use crate::problem::ErrorKind;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// The first guess at how long a footer is: enough for a pack of small objects.
 const TAIL_BYTES: u64 = /* 128 KiB */ 128 * 1024;
 /// Packs whose keys are kept open.
-const OPEN_KEYS: usize = 512;
+pub(super) const OPEN_KEYS: usize = 512;
 
 /// How much memory reading may take.
 #[derive(Debug, Clone, Copy)]
@@ -40,140 +41,44 @@ impl Default for CacheSizes {
     }
 }
 
-struct StoredSegment {
-    store: Store,
-    name: String,
-    length: u64,
-}
-
-impl ReadSegment for StoredSegment {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read(
-        &self,
-        range: std::ops::Range<u64>,
-    ) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.store.read_range(&self.name, range)?)
-    }
-}
-
 /// The short ids of a pack, frame by frame.
 pub type PackObjects = Arc<Vec<Vec<ShortId>>>;
 
 #[derive(Default)]
-struct Footers {
+pub(super) struct Footers {
     packs: Option<LruCache<PackId, PackObjects>>,
     objects: usize,
 }
 
 #[derive(Default)]
-struct Frames {
+pub(super) struct Frames {
     frames: Option<LruCache<(PackId, u32), Arc<Frame>>>,
     bytes: u64,
 }
 
 /// Finds and reads objects. Shared by all threads of an operation.
 pub struct Objects {
-    store: Store,
-    keys: Arc<DomainKeys>,
-    identifier: Identifier,
-    index: RwLock<Index>,
-    recovered: Mutex<bool>,
-    sizes: CacheSizes,
-    blocks: Arc<BlockCache>,
-    footers: Mutex<Footers>,
-    frames: Mutex<Frames>,
-    pack_keys: Mutex<LruCache<PackId, Arc<PackKeys>>>,
-    codecs: Mutex<Vec<FrameCodec>>,
-    damaged: Vec<DamagedObject>,
+    pub(super) store: Store,
+    pub(super) keys: Arc<DomainKeys>,
+    pub(super) identifier: Identifier,
+    pub(super) index: RwLock<Index>,
+    pub(super) generation: AtomicU64,
+    pub(super) loaded: Mutex<Loaded>,
+    pub(super) recovered: Mutex<bool>,
+    pub(super) sizes: CacheSizes,
+    pub(super) blocks: Arc<BlockCache>,
+    pub(super) footers: Mutex<Footers>,
+    pub(super) frames: Mutex<Frames>,
+    pub(super) pack_keys: Mutex<LruCache<PackId, Arc<PackKeys>>>,
+    pub(super) codecs: Mutex<Vec<FrameCodec>>,
+    pub(super) damaged: Vec<DamagedObject>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Objects {
-    /// Opens the index: all segments, and the footers of small packs that none of them lists.
-    ///
-    /// What cannot be read is listed in [`damaged`](Self::damaged); the rest is used.
-    pub fn load(repository: &Repository, sizes: CacheSizes) -> Result<Self, RepoError> {
-        let mut objects = Self {
-            store: repository.store().clone(),
-            keys: Arc::clone(repository.keys()),
-            identifier: repository.identifier().clone(),
-            index: RwLock::default(),
-            recovered: Mutex::new(false),
-            sizes,
-            blocks: Arc::new(BlockCache::new(sizes.blocks)),
-            footers: Mutex::default(),
-            frames: Mutex::default(),
-            pack_keys: Mutex::new(LruCache::new(
-                std::num::NonZeroUsize::new(OPEN_KEYS).expect("not zero"),
-            )),
-            codecs: Mutex::default(),
-            damaged: Vec::new(),
-        };
-        // Packs are listed before segments: a merge that runs meanwhile then hides none.
-        let loose = objects.listed_packs("packs/mixed")?;
-        let mut index = Index::new();
-        for listed in objects.store.list("index")? {
-            let Ok(ObjectName::Segment(id)) = listed.name.parse() else {
-                continue;
-            };
-            match objects.open_segment(id, listed.length) {
-                Ok(segment) => index.add_segment(segment),
-                Err(error) => objects.damage(&listed.name, error),
-            }
-        }
-        objects.damaged.extend(objects.add_loose(&mut index, loose));
-        objects.index = RwLock::new(index);
-        Ok(objects)
-    }
-
-    fn damage(&mut self, name: &str, error: impl Into<RepoError>) {
-        self.damaged.push(DamagedObject { name: name.into(), error: error.into() });
-    }
-
-    fn listed_packs(&self, folder: &str) -> Result<Vec<(PackId, PackKind, u64)>, StoreError> {
-        let listed = self.store.list(folder)?.into_iter();
-        Ok(listed
-            .filter_map(|object| match object.name.parse() {
-                Ok(ObjectName::Pack { id, kind }) => Some((id, kind, object.length)),
-                _ => None,
-            })
-            .collect())
-    }
-
-    fn add_loose(
-        &self,
-        index: &mut Index,
-        packs: Vec<(PackId, PackKind, u64)>,
-    ) -> Vec<DamagedObject> {
-        let mut damaged = Vec::new();
-        for (id, kind, length) in packs {
-            if index.pack(&id).is_some() {
-                continue;
-            }
-            match self.read_pack_tail(id, kind, length) {
-                Ok((info, objects)) => index.add_loose(Arc::new(info), &objects),
-                Err(error) => {
-                    let name = ObjectName::Pack { id, kind }.to_string();
-                    damaged.push(DamagedObject { name, error });
-                }
-            }
-        }
-        damaged
-    }
-
-    /// Opens a stored segment.
-    pub fn open_segment(&self, id: SegmentId, length: u64) -> Result<Segment, IndexError> {
-        let name = ObjectName::Segment(id).to_string();
-        let reader = StoredSegment { store: self.store.clone(), name, length };
-        Segment::open(&self.keys, id, Arc::new(reader), &self.blocks)
-    }
-
     /// Reads footer and trailer of a pack; keeps the objects for the next question about it.
     pub fn read_pack_tail(
         &self,
@@ -181,6 +86,19 @@ impl Objects {
         kind: PackKind,
         length: u64,
     ) -> Result<(PackInfo, PackObjects), RepoError> {
+        let (info, footer) = self.read_footer(id, kind, length)?;
+        let objects: PackObjects =
+            Arc::new(footer.frames.into_iter().map(|frame| frame.objects).collect());
+        self.keep_footer(id, &objects);
+        Ok((info, objects))
+    }
+
+    fn read_footer(
+        &self,
+        id: PackId,
+        kind: PackKind,
+        length: u64,
+    ) -> Result<(PackInfo, Footer), RepoError> {
         let name = ObjectName::Pack { id, kind }.to_string();
         let mut wanted = TAIL_BYTES.min(length);
         loop {
@@ -191,14 +109,15 @@ impl Objects {
                     let what = "its end cannot be read";
                     return Err(RepoError::Unreadable { name, what: what.into() });
                 }
-                Tail::Complete { info, footer } => {
-                    let objects: PackObjects =
-                        Arc::new(footer.frames.into_iter().map(|frame| frame.objects).collect());
-                    self.keep_footer(id, &objects);
-                    return Ok((info, objects));
-                }
+                Tail::Complete { info, footer } => return Ok((info, footer)),
             }
         }
+    }
+
+    /// Who wrote a pack, in which session: its footer says so.
+    pub(crate) fn session_of(&self, pack: &PackInfo) -> Result<(WriterId, Ulid), RepoError> {
+        let footer = self.read_footer(pack.id, pack.kind, pack.length)?.1;
+        Ok((footer.writer, footer.session))
     }
 
     fn keep_footer(&self, id: PackId, objects: &PackObjects) {
@@ -241,53 +160,6 @@ impl Objects {
         &self.damaged
     }
 
-    /// The index, for looking at it as a whole.
-    pub fn with_index<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
-        look(&self.index.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Adds to the index what a session has written.
-    pub fn extend_index(&self, add: impl FnOnce(&mut Index)) {
-        add(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lookup(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
-        loop {
-            match self.with_index(|index| index.lookup(id.prefix())) {
-                Err(IndexError::Corrupt { segment, .. } | IndexError::Crypto { segment, .. }) => {
-                    self.do_without(segment)?;
-                }
-                found => return Ok(found?),
-            }
-        }
-    }
-
-    /// Puts the footers of its packs in the place of a damaged segment.
-    fn do_without(&self, segment: SegmentId) -> Result<(), RepoError> {
-        let packs = self.with_index(|index| {
-            let damaged = index.segments().iter().find(|it| it.id() == segment);
-            damaged.map(|it| it.packs().to_vec())
-        });
-        // Another thread may have met the damage first.
-        let Some(packs) = packs else { return Ok(()) };
-        tracing::warn!(%segment, "an index segment is damaged; the footers of its packs are read");
-        let mut found = Vec::new();
-        for pack in packs {
-            match self.read_pack_tail(pack.id, pack.kind, pack.length) {
-                Ok(tail) => found.push(tail),
-                // A pack that cannot be read is damage of its own.
-                Err(error) => self.only_damage(&pack, error)?,
-            }
-        }
-        self.extend_index(|index| {
-            index.drop_segment(segment);
-            for (info, objects) in found {
-                index.add_loose(Arc::new(info), &objects);
-            }
-        });
-        Ok(())
-    }
-
     /// True if the object is stored in a pack that may be relied upon.
     ///
     /// The index only nominates; the short id in the pack's footer decides. A footer that cannot be read counts as "no": the
@@ -311,7 +183,7 @@ impl Objects {
     }
 
     /// Passes over what is wrong with a pack, and hands back that the store does not answer.
-    fn only_damage(&self, pack: &PackInfo, error: RepoError) -> Result<(), RepoError> {
+    pub(super) fn only_damage(&self, pack: &PackInfo, error: RepoError) -> Result<(), RepoError> {
         match error {
             RepoError::Store(error) if error.kind() != ErrorKind::NotFound => {
                 // Stores refuse ranges beyond the end of a truncated pack, each in words of its own.
@@ -353,42 +225,6 @@ impl Objects {
             }
         }
         Ok(false)
-    }
-
-    /// All places where an object may be. Where there is none the footers of unlisted packs are read, once.
-    pub fn places(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
-        let found = self.lookup(id)?;
-        if !found.is_empty() || !self.recover()? {
-            return Ok(found);
-        }
-        self.lookup(id)
-    }
-
-    /// Reads the footers of all packs that the index does not list, as when a segment is lost. False if it was done before.
-    pub fn recover(&self) -> Result<bool, RepoError> {
-        let mut recovered = locked(&self.recovered);
-        if std::mem::replace(&mut *recovered, true) {
-            return Ok(false);
-        }
-        tracing::warn!(
-            "an object is missing from the index; the footers of unlisted packs are read"
-        );
-        let listed = self.listed_packs("packs")?;
-        let known: HashSet<PackId> =
-            self.with_index(|index| index.packs().map(|pack| pack.id).collect());
-        let mut found = Vec::new();
-        for (id, kind, length) in listed {
-            if !known.contains(&id) {
-                // A pack that cannot be read is damage of its own, and not this object's only hope.
-                found.extend(self.read_pack_tail(id, kind, length));
-            }
-        }
-        self.extend_index(|index| {
-            for (info, objects) in found {
-                index.add_loose(Arc::new(info), &objects);
-            }
-        });
-        Ok(true)
     }
 
     fn keys_of(&self, pack: &PackInfo) -> Result<Arc<PackKeys>, RepoError> {
@@ -484,22 +320,42 @@ impl Objects {
 
     fn read_object(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
         let failed = |error: RepoError| ObjectError::Failed { source: error.into() };
+        loop {
+            let seen = self.generation();
+            let damage = match self.read_somewhere(class, id).map_err(failed)? {
+                Ok(object) => return Ok(object),
+                Err(damage) => damage,
+            };
+            let may_have_moved = damage.as_ref().is_none_or(|error| is_gone(error));
+            if may_have_moved && self.reload(seen).map_err(failed)? {
+                continue;
+            }
+            return Err(match damage {
+                Some(error) => ObjectError::Damaged { id: *id, source: error.into() },
+                None => ObjectError::Missing { id: *id },
+            });
+        }
+    }
+
+    /// Tries all places; where none has the object the trouble with one of them, if there is a place.
+    fn read_somewhere(
+        &self,
+        class: Class,
+        id: &ObjectId,
+    ) -> Result<Result<Bytes, Option<RepoError>>, RepoError> {
         let mut damage: Option<RepoError> = None;
-        for place in self.places(id).map_err(failed)? {
+        for place in self.places(id)? {
             match self.frame(&place) {
                 Ok(frame) => {
                     if let Some(object) = self.verified(&frame, place.place, class, id) {
-                        return Ok(object);
+                        return Ok(Ok(object));
                     }
                 }
                 // Another place may hold the object still.
                 Err(error) => damage = Some(error),
             }
         }
-        Err(match damage {
-            Some(error) => ObjectError::Damaged { id: *id, source: error.into() },
-            None => ObjectError::Missing { id: *id },
-        })
+        Ok(Err(damage))
     }
 }
 

@@ -1,18 +1,16 @@
 //! The writer's side of the protocol: marker, decisions, parent, …, commit (FORMAT.md §10).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use super::client::SessionLock;
-use super::{Remembered, RepoError, Repository};
+use super::{Decisions, Remembered, RepoError, Repository};
 use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::crypto::{CryptoError, random};
-use crate::format::commit::{
-    self, Commit, CommitRef, Condemned, Mark, MarkAction, SessionMarker, Slot,
-};
+use crate::format::commit::{self, Commit, CommitRef, Mark, MarkAction, SessionMarker, Slot};
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::{self, MAX_SEALED_BYTES, SealedKind};
 use crate::id::{PackId, SnapshotId, Ulid};
@@ -70,8 +68,31 @@ fn program() -> String {
 impl Repository {
     /// Opens a session: takes the epoch, creates the marker, *then* reads the collector's decisions.
     pub fn open_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
+        self.open_session_avoiding([], ctx)
+    }
+
+    /// As [`open_session`](Self::open_session); nothing in these packs is deduplicated against.
+    pub(crate) fn open_session_avoiding(
+        &self,
+        packs: impl IntoIterator<Item = PackId>,
+        ctx: &RunContext,
+    ) -> Result<Session, RepoError> {
+        let mut session = loop {
+            let (session, epoch) = self.begin_session(ctx)?;
+            if session.name.epoch == epoch {
+                break session;
+            }
+            // A collector that has begun meanwhile may not have seen the marker: it would not wait for this session.
+            self.abandon(&session, ctx)?;
+        };
+        session.condemned.extend(packs);
+        Ok(session)
+    }
+
+    /// Opens a session, and says which epoch it is now that the marker exists.
+    fn begin_session(&self, ctx: &RunContext) -> Result<(Session, u32), RepoError> {
         let started = rfc3339(ctx.clock.now());
-        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let epoch = self.newest_epoch()?;
         let mut ulid = new_ulid(ctx)?;
         // Commits count in the order of their names: a clock that was set back must not make an older one the newest.
         if let Some(head) = self.client().remembered().head {
@@ -91,43 +112,61 @@ impl Repository {
             &commit::encode(&marker),
             Durability::Volatile,
         )?;
-        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::new(lock) })
+        let decisions = self.decisions()?;
+        let condemned = self.condemned(&decisions);
+        Ok((Session { name, started, condemned, lock: Mutex::new(lock) }, decisions.epoch))
     }
 
     /// A session that nobody sees and that cannot commit, for finding out what a backup would do.
     pub fn imagine_session(&self, ctx: &RunContext) -> Result<Session, RepoError> {
-        let epoch = self.newest_epoch()?.unwrap_or(0);
+        let epoch = self.newest_epoch()?;
         let name = SessionName { epoch, writer: self.client().writer(), ulid: new_ulid(ctx)? };
         let started = rfc3339(ctx.clock.now());
-        Ok(Session { name, started, condemned: self.condemned()?, lock: Mutex::default() })
+        let condemned = self.condemned(&self.decisions()?);
+        Ok(Session { name, started, condemned, lock: Mutex::default() })
     }
 
-    fn newest_epoch(&self) -> Result<Option<u32>, RepoError> {
+    /// The newest epoch of a collector: all that must be known before the marker exists.
+    fn newest_epoch(&self) -> Result<u32, RepoError> {
         let epoch = |name: &str| match name.parse() {
-            Ok(ObjectName::Condemned(epoch) | ObjectName::Swept(epoch)) => Some(epoch),
+            Ok(
+                ObjectName::Condemned(epoch) | ObjectName::Closed(epoch) | ObjectName::Swept(epoch),
+            ) => Some(epoch),
             _ => None,
         };
-        Ok(self.store().list("gc")?.iter().filter_map(|object| epoch(&object.name)).max())
+        let listed = self.store().list("gc")?;
+        Ok(listed.iter().filter_map(|object| epoch(&object.name)).max().unwrap_or(0))
     }
 
-    fn condemned(&self) -> Result<HashSet<PackId>, RepoError> {
+    /// Packs that must not be deduplicated against.
+    fn condemned(&self, decisions: &Decisions) -> HashSet<PackId> {
+        let mut packs = decisions.condemned_packs();
         // What a check found damaged is stored anew as far as the source still has it.
-        let mut packs: HashSet<_> = self.client().remembered().damaged.into_iter().collect();
-        for object in self.store().list("gc")? {
-            if !matches!(object.name.parse(), Ok(ObjectName::Condemned(_))) {
-                continue;
-            }
-            let bytes = self.store().read(&object.name, MAX_SEALED_BYTES)?;
-            let json = sealed::open(self.keys(), SealedKind::Gc, &object.name, &bytes)
-                .map_err(RepoError::sealed(&object.name))?;
-            let condemned: Condemned =
-                commit::decode(&json).map_err(RepoError::body(&object.name))?;
-            packs.extend(condemned.packs);
-        }
-        Ok(packs)
+        packs.extend(self.client().remembered().damaged);
+        packs
     }
 
-    fn create_sealed(
+    /// All sessions that have a marker, and whether their slots are filled.
+    pub fn sessions(&self) -> Result<BTreeMap<SessionName, bool>, RepoError> {
+        // Markers before slots: a session that ends meanwhile is taken for open, and not the other way round.
+        let markers = self.store().list("sessions")?;
+        let slots: HashSet<_> =
+            self.store().list("commits")?.into_iter().map(|it| it.name).collect();
+        let session = |name: &str| match name.parse() {
+            Ok(ObjectName::Session(session)) => Some(session),
+            _ => None,
+        };
+        let names = markers.iter().filter_map(|it| session(&it.name));
+        Ok(names.map(|it| (it, slots.contains(&ObjectName::Slot(it).to_string()))).collect())
+    }
+
+    /// The sessions that are open: a marker, and nothing in the slot.
+    pub fn open_sessions(&self) -> Result<BTreeSet<SessionName>, RepoError> {
+        let open = self.sessions()?.into_iter().filter(|(_, has_slot)| !has_slot);
+        Ok(open.map(|(name, _)| name).collect())
+    }
+
+    pub(crate) fn create_sealed(
         &self,
         name: ObjectName,
         kind: SealedKind,
@@ -184,7 +223,12 @@ impl Repository {
         Ok(())
     }
 
-    fn fence(&self, name: SessionName, reason: &str, ctx: &RunContext) -> Result<(), RepoError> {
+    pub(crate) fn fence(
+        &self,
+        name: SessionName,
+        reason: &str,
+        ctx: &RunContext,
+    ) -> Result<(), RepoError> {
         let fence = Slot::Fence {
             version: BODY_VERSION,
             by: self.client().writer(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 
+use super::loading::is_gone;
 use super::objects::Objects;
 use super::{RepoError, Repository, Session};
 use crate::format::name::ObjectName;
@@ -368,8 +369,14 @@ impl ObjectWriter {
                 let (_, objects) = self.objects.read_pack_tail(pack.id, pack.kind, pack.length)?;
                 loose.push((Arc::clone(pack), objects.as_ref().clone()));
             }
-            merge(self.repository.keys(), &small, &loose).map(Some).map_err(RepoError::from)
-        })?;
+            let merged = merge(self.repository.keys(), &small, &loose, &HashSet::new());
+            merged.map(Some).map_err(RepoError::from)
+        });
+        let built = match built {
+            // A collector has taken away what was to be merged: another writer's turn.
+            Err(error) if is_gone(&error) => None,
+            built => built?,
+        };
         let Some(built) = built else { return Ok(None) };
         self.publish_segment(built.id, built.bytes)?;
         Ok(Some(built.id))

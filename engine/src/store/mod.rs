@@ -404,6 +404,22 @@ impl Store {
         listed.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listed)
     }
+
+    /// Deletes objects; those that are not there are deleted already.
+    pub fn delete_many(&self, names: &[String]) -> Result<(), StoreError> {
+        use futures::{StreamExt, TryStreamExt};
+        let delete = |name: &String| {
+            let (name, path) = (name.clone(), Path::from(name.as_str()));
+            async move {
+                match self.repeat(|| self.durable.delete(&path)).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    Err(error) => Err(named(&name, error)),
+                }
+            }
+        };
+        let deletes = futures::stream::iter(names).map(delete).buffer_unordered(16);
+        self.runtime.block_on(deletes.try_collect())
+    }
 }
 
 impl std::fmt::Debug for Store {

@@ -102,8 +102,8 @@ fn chains(history: &History, listed: &Names, report: &mut CheckReport) {
         match known.get(&reference.slot) {
             Some(hash) if *hash == reference.hash => {}
             Some(_) => report.findings.push(rolled_back(name)),
-            // One that is there and damaged was told already.
-            None if listed.has(name) => {}
+            // One that is there and damaged was told already; one that was swept is gone for good.
+            None if listed.has(name) || !history.decisions.counts(&reference.slot) => {}
             None => report.findings.push(missing(
                 name,
                 &format!("a snapshot that commit `{by}` names is gone"),
@@ -149,7 +149,7 @@ fn memory(repository: &Repository, history: &History, listed: &Names, report: &m
         match history.snapshots.iter().find(|snapshot| snapshot.slot == head.slot) {
             Some(snapshot) if snapshot.id == head.hash => {}
             Some(_) => report.findings.push(rolled_back(name)),
-            None if listed.has(name) => {}
+            None if listed.has(name) || !history.decisions.counts(&head.slot) => {}
             None => report.findings.push(missing(
                 name,
                 "the newest snapshot of this client is gone",
@@ -168,6 +168,8 @@ fn sessions(repository: &Repository, history: &History, listed: &Names, report: 
         match text.parse() {
             // Who died before the marker was written is fenced all the same.
             Ok(ObjectName::Slot(name)) if history.fences.contains(&name) => {}
+            // The collector takes markers away when it needs them no more.
+            Ok(ObjectName::Slot(name)) if name.epoch < history.decisions.floor() => {}
             Ok(ObjectName::Slot(name)) if !listed.has(ObjectName::Session(name)) => {
                 report.findings.push(missing(
                     ObjectName::Session(name),

@@ -1,0 +1,256 @@
+//! Prune: the data of forgotten snapshots go, beside running backups, without locks (FORMAT.md §11).
+//!
+//! The order of the steps is what makes it safe; the numbers in comments are those of FORMAT.md.
+
+mod marks;
+mod plan;
+mod repack;
+mod sweep;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use plan::PrunePlan;
+
+use self::marks::Marks;
+use crate::clock::rfc3339;
+use crate::context::RunContext;
+use crate::error::Error;
+use crate::format::commit;
+use crate::format::gc::Condemned;
+use crate::format::name::{ObjectName, SessionName};
+use crate::format::sealed::SealedKind;
+use crate::id::{ObjectId, SnapshotId};
+use crate::problem::ErrorKind;
+use crate::repo::{BODY_VERSION, CacheSizes, History, Objects, Repository, Session, Snapshot};
+use crate::store::{Created, Durability};
+
+/// Why nothing was collected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// A snapshot needs something that is nowhere.
+    #[error("{}object {} is lost, so nothing was collected", path_of(.path), .id.short())]
+    Lost {
+        /// What is lost.
+        id: ObjectId,
+        /// The path that needs it; empty where it is part of a tree.
+        path: String,
+    },
+    /// A snapshot cannot be read, so it is not known what it needs.
+    #[error("snapshot {} cannot be read, so nothing was collected", .snapshot.short())]
+    Unreadable {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// An object beside the snapshots cannot be read, so it is not known what it says of them.
+    #[error("`{name}` cannot be read, so nothing was collected")]
+    Damaged {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another collector was faster.
+    #[error("another `prune` is at work in this repository")]
+    Late {
+        /// Which epoch both wanted.
+        epoch: u32,
+    },
+}
+
+fn path_of(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("`{path}` needs something: ") }
+}
+
+impl PruneError {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Unreadable { source, .. } => source.kind(),
+            Self::Late { .. } => ErrorKind::Unavailable,
+        }
+    }
+}
+
+/// How garbage is collected.
+#[derive(Debug, Clone, Copy)]
+pub struct PruneOptions {
+    /// Find out what would be done, and do nothing.
+    pub dry_run: bool,
+    /// Dead bytes that may stay beside living ones in packs, as a share of the living bytes.
+    pub max_waste: f64,
+    /// At most so many living bytes are stored again.
+    pub max_repack: u64,
+    /// Nobody else uses the repository: open sessions are ended at once.
+    pub exclusive: bool,
+    /// A session that is open for longer is ended.
+    pub patience: Duration,
+    /// Memory to use, in bytes.
+    pub memory: u64,
+}
+
+impl Default for PruneOptions {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            max_waste: 0.04,
+            max_repack: u64::MAX,
+            exclusive: false,
+            patience: Duration::from_hours(24),
+            memory: /* 256 MiB */ 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// What was collected, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneReport {
+    /// What is in the repository, what goes, what is stored again.
+    pub plan: PrunePlan,
+    /// Packs that were deleted.
+    pub deleted_packs: u64,
+    /// Their bytes.
+    pub deleted_bytes: u64,
+    /// Packs that were condemned and are needed again.
+    pub rescued_packs: u64,
+    /// Commits that are gone for good.
+    pub dropped_commits: u64,
+    /// Sessions that are open: what was condemned is deleted by a later run, when they have ended.
+    pub waiting_for: Vec<SessionName>,
+}
+
+/// Collects garbage. Blocks; not to be called on an async worker.
+///
+/// # Errors
+/// If anything that is needed cannot be read, or another collector is at work. Nothing is lost then: what was stored or
+/// condemned is taken up by the next run.
+pub fn prune(
+    repository: &Arc<Repository>,
+    options: &PruneOptions,
+    ctx: &RunContext,
+) -> Result<PruneReport, Error> {
+    let mut report = PruneReport::default();
+    if !options.dry_run {
+        repository.fence_dead_sessions(ctx)?;
+        sweep::resume(repository, options, ctx, &mut report)?;
+        if !report.waiting_for.is_empty() {
+            return Ok(report);
+        }
+    }
+    collect(repository, options, ctx, &mut report)?;
+    Ok(report)
+}
+
+fn cache_sizes(options: &PruneOptions) -> CacheSizes {
+    CacheSizes {
+        blocks: options.memory / 8,
+        frames: options.memory / 8,
+        footer_objects: (options.memory / 8 / 20) as usize,
+    }
+}
+
+/// The first half, and the second one where nobody is waited for.
+fn collect(
+    repository: &Arc<Repository>,
+    options: &PruneOptions,
+    ctx: &RunContext,
+    report: &mut PruneReport,
+) -> Result<(), Error> {
+    // (1) to (4): packs and index, then sessions, then commits.
+    let epoch = repository.decisions()?.epoch + 1;
+    let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
+    let mut marks = Marks::new(&objects, HashSet::new())?;
+    let open = repository.open_sessions()?;
+    let history = repository.history()?;
+    refuse_damage(&history)?;
+    let now = rfc3339(ctx.clock.now());
+    let (kept, dropped): (Vec<_>, Vec<_>) =
+        history.snapshots.iter().partition(|snapshot| stays(snapshot, &history, &now));
+    let dropped: Vec<_> = dropped.iter().map(|snapshot| snapshot.slot).collect();
+    // (5)
+    for snapshot in &kept {
+        marks.add(snapshot, ctx)?;
+    }
+    let (plan, doomed) = plan::make(&marks, &open, options, &objects)?;
+    report.plan = plan;
+    report.plan.kept_commits = kept.len() as u64;
+    report.plan.dropped_commits = dropped.len() as u64;
+    if options.dry_run || (doomed.is_empty() && dropped.is_empty()) {
+        return Ok(());
+    }
+    // (6)
+    let session = Arc::new(repository.open_session_avoiding(doomed.packs(), ctx)?);
+    let condemned = condemn(repository, &session, epoch, &doomed, dropped, &marks, ctx);
+    // What was stored again is listed by now, or is garbage.
+    repository.abandon(&session, ctx)?;
+    let condemned = condemned?;
+    marks.avoid(condemned.packs.iter().copied());
+    // (8) to (12)
+    sweep::second_half(repository, epoch, &condemned, marks, options, ctx, report)
+}
+
+/// Stores again what lives in packs that go, and writes down what goes.
+fn condemn(
+    repository: &Arc<Repository>,
+    session: &Arc<Session>,
+    epoch: u32,
+    doomed: &plan::Doomed,
+    dropped: Vec<SessionName>,
+    marks: &Marks,
+    ctx: &RunContext,
+) -> Result<Condemned, Error> {
+    repack::repack(repository, session, doomed, marks, ctx)?;
+    // (7)
+    let condemned = Condemned {
+        version: BODY_VERSION,
+        by: repository.client().writer(),
+        time: rfc3339(ctx.clock.now()),
+        packs: doomed.packs().collect(),
+        dropped,
+    };
+    let (created, _) = repository.create_sealed(
+        ObjectName::Condemned(epoch),
+        SealedKind::Gc,
+        &commit::encode(&condemned),
+        Durability::Durable,
+    )?;
+    if created == Created::Exists || repository.decisions()?.epoch > epoch {
+        return Err(PruneError::Late { epoch }.into());
+    }
+    Ok(condemned)
+}
+
+/// Where something cannot be read, nobody knows what it says: a snapshot, a hold, an undeletion.
+fn refuse_damage(history: &History) -> Result<(), PruneError> {
+    match history.damaged.first() {
+        None => Ok(()),
+        Some(damaged) => {
+            let (name, source) = (damaged.name.clone(), damaged.error.to_string().into());
+            Err(PruneError::Damaged { name, source })
+        }
+    }
+}
+
+/// A snapshot stays unless it was forgotten, a checkpoint only while its source has nothing newer. What is held or immutable
+/// stays whatever was said of it.
+fn stays(snapshot: &Snapshot, history: &History, now: &str) -> bool {
+    let commit = &snapshot.commit;
+    let is_immutable = commit.immutable_until.as_deref().is_some_and(|until| until > now);
+    if is_immutable || !snapshot.holds.is_empty() {
+        return true;
+    }
+    if snapshot.forgotten {
+        return false;
+    }
+    let of_source = |it: &&Snapshot| {
+        let (a, b) = (&it.commit.source, &commit.source);
+        !it.forgotten && a.kind == b.kind && a.identity == b.identity
+    };
+    let newest = || history.snapshots.iter().rev().find(of_source);
+    !commit.checkpoint || newest().is_some_and(|newest| newest.slot == snapshot.slot)
+}
