@@ -40,16 +40,12 @@ fn a_policy_keeps_the_newest_and_says_why() {
     1 snapshot forgotten, 1 kept
     --- exit 0
     ");
-    assert_snapshot!(sandbox.esker(["forget"]).exits(2).screen(), @"
+    assert_snapshot!(sandbox.esker(["forget"]).exits(2).screen(), @r#"
     --- stderr
-    error: the following required arguments were not provided:
-      <SNAPSHOT|--keep-last <N>>
-
-    Usage: esker forget <SNAPSHOT|--keep-last <N>>
-
-    For more information, try '--help'.
+    error: nothing says what to forget
+    hint: name snapshots, or say what to keep: `esker forget --keep "daily 30" --dry-run`
     --- exit 2
-    ");
+    "#);
     sandbox.assert_sound();
 }
 

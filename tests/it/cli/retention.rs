@@ -102,7 +102,12 @@ fn days_begin_where_the_zone_says() {
 #[test]
 fn a_policy_that_says_nothing_is_refused() {
     let sandbox = with_times(&["2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"]);
-    assert_snapshot!(sandbox.esker(["forget"]).misused().screen(), @"");
+    assert_snapshot!(sandbox.esker(["forget"]).misused().screen(), @r#"
+    --- stderr
+    error: nothing says what to forget
+    hint: name snapshots, or say what to keep: `esker forget --keep "daily 30" --dry-run`
+    --- exit 2
+    "#);
     for args in [
         &["forget", "--dry-run"][..],
         &["forget", "--timezone", "Europe/Berlin"],
@@ -120,10 +125,21 @@ fn a_policy_that_says_nothing_is_refused() {
         let ran = sandbox.esker(args).exits(2);
         assert!(ran.out.is_empty() && !ran.err.is_empty(), "{}", ran.report());
     }
-    assert_snapshot!(sandbox.esker(["forget", "--keep", "dayly 3"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["forget", "--keep", "dayly 3"]).screen(), @"
+    --- stderr
+    error: invalid value 'dayly 3' for '--keep <RULE>': `dayly 3` is no rule: write it like `daily 30`; there are last, hourly, daily, weekly, monthly, quarterly, half-yearly and yearly with a number, `within 14d`, and `tag NAME`
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
     assert_snapshot!(
         sandbox.esker(["backup", "./src", "--immutable-until", "2020-01-01"]).misused().screen(),
-        @""
+        @"
+        --- stderr
+        error: a snapshot cannot be immutable until a time that is past
+        hint: name a time to come: `--immutable-for 90d` or `--immutable-until DATE`
+        --- exit 2
+        "
     );
     assert_eq!(sandbox.esker(["snapshots", "--json"]).json().as_array().unwrap().len(), 2);
 }
@@ -141,12 +157,30 @@ fn nothing_forgets_an_immutable_snapshot() {
     assert_eq!(listed[0]["immutable_until"], "2999-01-01T00:00:00.000Z");
     assert!(listed[1]["immutable_until"].is_string());
     assert!(listed[2]["immutable_until"].is_null());
-    assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["forget", first]).fails().screen(), @"");
+    assert_snapshot!(sandbox.esker(["snapshots"]).screen(), @"
+    id  time  source  entries  added  status  tags
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete, immutable
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete, immutable
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.esker(["forget", first]).fails().screen(), @"
+    --- stderr
+    error: snapshot ID8 is immutable until TIME: nothing was forgotten
+    hint: it can be forgotten after that; name only others
+    --- exit 1
+    ");
     // Letting go of holds does not help.
     sandbox.esker(["release", first]).ok();
     sandbox.esker(["forget", first]).fails();
-    assert_snapshot!(sandbox.esker(["forget", "--keep-last", "1"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["forget", "--keep-last", "1"]).screen(), @"
+          id  time  source  why
+    keep  ID8  DATE TIME  DIR/src  immutable until TIME
+    keep  ID8  DATE TIME  DIR/src  immutable until TIME
+    keep  ID8  DATE TIME  DIR/src  last 1
+    0 snapshots forgotten, 3 kept
+    --- exit 0
+    ");
     assert_eq!(sandbox.esker(["snapshots", "--json"]).json().as_array().unwrap().len(), 3);
 }
 
@@ -167,12 +201,25 @@ fn what_is_dated_in_the_future_pushes_nothing_out() {
 #[test]
 fn forgotten_snapshots_are_listed_and_come_back() {
     let sandbox = with_times(&["2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"]);
-    assert_snapshot!(sandbox.esker(["snapshots", "--forgotten"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["snapshots", "--forgotten"]).screen(), @"
+    --- stderr
+    no snapshot is forgotten
+    --- exit 0
+    ");
     let listed = sandbox.esker(["snapshots", "--json"]).json();
     let ids: Vec<_> = (0..2).map(|at| listed[at]["id"].as_str().unwrap()).collect();
     sandbox.esker(["forget", ids[0]]).ok();
-    assert_snapshot!(sandbox.esker(["snapshots", "--forgotten"]).screen(), @"");
-    assert_snapshot!(sandbox.esker(["snapshots", "--all"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["snapshots", "--forgotten"]).screen(), @"
+    id  time  source  entries  added  status  tags
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete, forgotten
+    --- exit 0
+    ");
+    assert_snapshot!(sandbox.esker(["snapshots", "--all"]).screen(), @"
+    id  time  source  entries  added  status  tags
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete, forgotten
+    ID8  DATE TIME  DIR/src  5  N SIZE  complete
+    --- exit 0
+    ");
     let forgotten = sandbox.esker(["snapshots", "--forgotten", "--json"]).json();
     assert_eq!(forgotten.as_array().unwrap().len(), 1);
     assert_eq!((&forgotten[0]["id"], &forgotten[0]["forgotten"]), (&ids[0].into(), &true.into()));
@@ -180,8 +227,17 @@ fn forgotten_snapshots_are_listed_and_come_back() {
     for name in ["latest", ids[1], "ffff"] {
         sandbox.esker(["undelete", name]).fails();
     }
-    assert_snapshot!(sandbox.esker(["undelete", ids[1]]).fails().screen(), @"");
-    assert_snapshot!(sandbox.esker(["undelete", &ids[0][..8]]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["undelete", ids[1]]).fails().screen(), @"
+    --- stderr
+    error: there is no forgotten snapshot `ID64`
+    caused by: it is not forgotten
+    hint: list them with `esker snapshots --forgotten`
+    --- exit 1
+    ");
+    assert_snapshot!(sandbox.esker(["undelete", &ids[0][..8]]).screen(), @"
+    snapshot ID8 is back: no tags; not held
+    --- exit 0
+    ");
     sandbox.esker(["undelete"]).exits(2);
     let listed = sandbox.esker(["snapshots", "--json"]).json();
     assert_eq!((&listed[0]["id"], &listed[0]["forgotten"]), (&ids[0].into(), &false.into()));
@@ -214,5 +270,13 @@ fn partial_snapshots_push_no_complete_one_out() {
         &["--keep-last", "1"],
         &[("2026-03-02T00:00:00.000Z", "last 1"), ("2026-03-04T00:00:00.000Z", "last 1 (partial)")],
     );
-    assert_snapshot!(sandbox.esker(["forget", "--keep-daily", "1"]).screen(), @"");
+    assert_snapshot!(sandbox.esker(["forget", "--keep-daily", "1"]).screen(), @"
+            id  time  source  why
+    forget  ID8  DATE TIME  acme
+    keep  ID8  DATE TIME  acme  daily DATE
+    forget  ID8  DATE TIME  acme
+    keep  ID8  DATE TIME  acme  daily DATE (partial)
+    2 snapshots forgotten, 2 kept
+    --- exit 0
+    ");
 }

@@ -10,7 +10,7 @@ use crate::app::units::parse_time_zone;
 /// What is kept. All of these may be combined: a snapshot is kept where one of them keeps it.
 #[derive(Debug, clap::Args)]
 #[group(id = "policy", multiple = true)]
-pub(super) struct KeepArgs {
+pub(super) struct KeepOptions {
     /// Keep what a rule says: "last 5", "daily 30", "within 14d", "tag audit"; may be repeated
     #[arg(long, value_name = "RULE")]
     keep: Vec<KeepRule>,
@@ -46,7 +46,7 @@ pub(super) struct KeepArgs {
     keep_tag: Vec<String>,
 }
 
-impl KeepArgs {
+impl KeepOptions {
     /// The rules, in the order of the help.
     fn rules(&self) -> Vec<KeepRule> {
         let every = |period, count: Option<u64>| Some(KeepRule::Every(period, count?));
@@ -69,9 +69,9 @@ impl KeepArgs {
 /// A policy: what is kept, and of what.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Policy")]
-pub(super) struct PolicyArgs {
+pub(super) struct PolicyOptions {
     #[command(flatten)]
-    keep: KeepArgs,
+    keep: KeepOptions,
     /// Let days and weeks begin as in this time zone, such as Europe/Berlin; local is this machine's
     #[arg(long, value_name = "NAME", value_parser = parse_time_zone, default_value = "UTC", requires = "policy")]
     timezone: TimeZone,
@@ -86,7 +86,7 @@ pub(super) struct PolicyArgs {
     pub(super) tag: Vec<String>,
 }
 
-impl PolicyArgs {
+impl PolicyOptions {
     /// The policy as the engine knows it.
     pub(super) fn policy(&self) -> KeepPolicy {
         KeepPolicy {

@@ -9,7 +9,7 @@ use esker_engine::ops::forget::{self, ForgetPlan, Planned};
 use esker_engine::repo::{History, Snapshot};
 use serde::Serialize;
 
-use self::keep::PolicyArgs;
+use self::keep::PolicyOptions;
 use super::snapshots::fits;
 use super::{Surroundings, prune};
 use crate::Outcome;
@@ -36,7 +36,7 @@ pub(crate) struct ForgetArgs {
     #[arg(long, conflicts_with = "dry_run")]
     prune: bool,
     #[command(flatten)]
-    policy: PolicyArgs,
+    policy: PolicyOptions,
 }
 
 /// What `forget --json` prints.
@@ -93,6 +93,7 @@ pub(super) fn run(args: &ForgetArgs, around: &Surroundings<'_>) -> Result<Outcom
         refuse_protected(&plan, &history, args.dry_run)?;
         plan
     };
+    // People see the plan before anything happens.
     if !around.ui.is_json() && !around.ui.is_quiet() {
         tell(&plan, around)?;
     }
@@ -145,9 +146,10 @@ fn summary(plan: &ForgetPlan, dry_run: bool, prune: Option<prune::Summary>) -> S
     Summary { dry_run, keep: keep.collect(), remove: remove.collect(), prune }
 }
 
+/// The plan as a table.
 fn tell(plan: &ForgetPlan, around: &Surroundings<'_>) -> Result<(), CommandError> {
     let mut all: Vec<&Planned> = plan.keep.iter().chain(&plan.remove).collect();
-    all.sort_by_key(|planned| (planned.time.clone(), planned.slot));
+    all.sort_by_key(|planned| (&planned.time, planned.slot.ulid));
     let mut table = Table::new(["", "id", "time", "source", "why"]);
     for planned in all {
         let word = if planned.reasons.is_empty() { "forget" } else { "keep" };
@@ -165,6 +167,7 @@ fn tell(plan: &ForgetPlan, around: &Surroundings<'_>) -> Result<(), CommandError
     Ok(())
 }
 
+/// What was done, or would be.
 fn conclusion(plan: &ForgetPlan, dry_run: bool) -> String {
     let kept = text::count(plan.keep.len() as u64);
     let removed = text::plural(plan.remove.len() as u64, "snapshot", "snapshots");

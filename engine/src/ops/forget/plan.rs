@@ -86,22 +86,14 @@ pub fn plan_policy(snapshots: &[&Snapshot], policy: &KeepPolicy, now: Timestamp)
             Err(undated) => reasons.add(snapshot, undated.into()),
         }
     }
-    let mut newest_complete: BTreeMap<_, &Dated<'_>> = BTreeMap::new();
     for group in groups.values_mut() {
         group.sort_by(|a, b| b.age_order().cmp(&a.age_order()));
         for rule in &policy.rules {
             reasons.add_rule(rule, group);
         }
     }
-    for dated in groups.values().flatten().filter(|it| it.is_complete()) {
-        let source = &dated.snapshot.commit.source;
-        let newest = newest_complete.entry((&source.kind, &source.identity)).or_insert(dated);
-        if newest.age_order() < dated.age_order() {
-            *newest = dated;
-        }
-    }
-    for dated in newest_complete.into_values() {
-        reasons.add_where_none(dated.snapshot, "the last complete snapshot of its source");
+    for snapshot in last_complete(groups.values().flatten()) {
+        reasons.add_where_none(snapshot, "the last complete snapshot of its source");
     }
     if policy.rules.is_empty() {
         for snapshot in snapshots {
@@ -117,6 +109,21 @@ fn group_of<'a>(snapshot: &'a Snapshot, policy: &KeepPolicy) -> impl Ord + use<'
     let host = policy.grouping.host.then_some(&commit.host);
     let tags = policy.grouping.tags.then_some(&snapshot.tags);
     (&commit.source.kind, &commit.source.identity, host, tags)
+}
+
+/// The newest complete snapshot of each source, whatever its group.
+fn last_complete<'a: 'b, 'b>(
+    snapshots: impl Iterator<Item = &'b Dated<'a>>,
+) -> impl Iterator<Item = &'a Snapshot> {
+    let mut newest: BTreeMap<_, &Dated<'_>> = BTreeMap::new();
+    for dated in snapshots.filter(|it| it.is_complete()) {
+        let source = &dated.snapshot.commit.source;
+        let known = newest.entry((&source.kind, &source.identity)).or_insert(dated);
+        if known.age_order() < dated.age_order() {
+            *known = dated;
+        }
+    }
+    newest.into_values().map(|dated| dated.snapshot)
 }
 
 /// A snapshot that rules may look at.
