@@ -170,19 +170,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoSuchPath { snapshot, .. } => {
             format!("list what is there with `esker ls {snapshot}`")
         }
-        Error::Store(StoreError::Url { .. })
-        | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
-            "a repository is a folder, as in `--repo /backups/esker`".into()
-        }
-        Error::Store(StoreError::Missing { .. })
-        | Error::Repo(RepoError::Store(StoreError::Missing { .. })) => {
-            "find out what is missing with `esker check`".into()
-        }
-        Error::Store(StoreError::Folder { path, .. })
-        | Error::Repo(RepoError::Store(StoreError::Folder { path, .. }))
-            if error.kind() != ErrorKind::Full =>
-        {
-            format!("a repository is a folder that you may write to; look: `ls -ld {path}`")
+        Error::Store(error) | Error::Repo(RepoError::Store(error)) => {
+            return hint_of_store(error);
         }
         Error::Sink(SinkError::Target { .. }) if error.kind() != ErrorKind::Full => {
             "name a new folder, or one that you may write to: `--to DIR`".into()
@@ -193,6 +182,33 @@ fn hint(error: &Error) -> Option<String> {
         error => return hint_of_kind(error.kind()).map(Into::into),
     };
     Some(text)
+}
+
+fn hint_of_store(error: &StoreError) -> Option<String> {
+    let text = match error {
+        StoreError::Url { .. } => {
+            "a repository is a folder, as in `--repo /backups/esker`, or an address such as `s3://bucket/esker`"
+        }
+        StoreError::Missing { .. } => "find out what is missing with `esker check`",
+        StoreError::NoBucket { .. } => "make the bucket or container first, or check the address",
+        StoreError::NoCredentials { .. } => {
+            "set them, or `export ESKER_ASK_METADATA_SERVICE=1` on a machine of that cloud"
+        }
+        StoreError::PlainHttp { .. } => {
+            "write `https://`, or `export ESKER_INSECURE_HTTP=1` where nobody listens"
+        }
+        StoreError::Setting { name, .. } => return Some(format!("set it anew: `export {name}=…`")),
+        StoreError::Denied { .. } => {
+            "check the credentials, and that they permit to read and write there"
+        }
+        StoreError::Folder { path, .. } if error.kind() != ErrorKind::Full => {
+            return Some(format!(
+                "a repository is a folder that you may write to; look: `ls -ld {path}`"
+            ));
+        }
+        error => return hint_of_kind(error.kind()).map(Into::into),
+    };
+    Some(text.into())
 }
 
 fn newer_version() -> String {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::problem::ErrorKind;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -9,7 +10,8 @@ fn objects_are_created_once_and_listed_in_order() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     for url in ["memory://", folder.path().to_str().unwrap()] {
-        let store = Store::open_new(url, runtime.handle().clone()).unwrap();
+        let store =
+            Store::open_new(url, &StoreOptions::default(), runtime.handle().clone()).unwrap();
         let put = |name: &str, bytes: &'static [u8]| {
             store.create(name, Bytes::from_static(bytes), Durability::Durable).unwrap()
         };
@@ -35,7 +37,8 @@ fn objects_are_created_once_and_listed_in_order() {
 fn addresses_that_make_no_sense_are_refused() {
     let runtime = runtime();
     for url in ["", "file://relative", "gopher://host/x"] {
-        let error = Store::open(url, runtime.handle().clone()).unwrap_err();
+        let error =
+            Store::open(url, &StoreOptions::default(), runtime.handle().clone()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
     }
 }
@@ -46,9 +49,9 @@ fn a_folder_is_made_only_when_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not/there");
     let url = path.to_str().unwrap();
-    let error = Store::open(url, runtime.handle().clone()).unwrap_err();
+    let error = Store::open(url, &StoreOptions::default(), runtime.handle().clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(!path.exists());
-    Store::open_new(url, runtime.handle().clone()).unwrap();
+    Store::open_new(url, &StoreOptions::default(), runtime.handle().clone()).unwrap();
     assert!(path.is_dir());
 }
