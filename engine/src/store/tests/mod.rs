@@ -1,3 +1,9 @@
+mod double;
+mod opening;
+mod probing;
+
+use std::time::Duration;
+
 use super::*;
 use crate::problem::ErrorKind;
 
@@ -54,4 +60,51 @@ fn a_folder_is_made_only_when_asked_for() {
     assert!(!path.exists());
     Store::open_new(url, &StoreOptions::default(), runtime.handle().clone()).unwrap();
     assert!(path.is_dir());
+}
+
+#[test]
+fn objects_are_deleted_and_what_is_gone_is_no_error() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["memory://", folder.path().to_str().unwrap()] {
+        let options = StoreOptions::default();
+        let store = Store::open_new(url, &options, runtime.handle().clone()).unwrap();
+        let names: Vec<_> = (0..600).map(|number| format!("packs/{number}")).collect();
+        for name in names.iter().step_by(2) {
+            store.create(name, "x".into(), Durability::Volatile).unwrap();
+        }
+        store.create("keep", "x".into(), Durability::Volatile).unwrap();
+        store.delete_many(&names).unwrap();
+        store.delete_many(&[]).unwrap();
+        let left: Vec<_> = store.list("").unwrap().into_iter().map(|it| it.name).collect();
+        assert_eq!(left, ["keep"]);
+    }
+}
+
+#[test]
+fn old_leftovers_of_staged_writes_are_removed() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions::default();
+    let handle = runtime.handle().clone();
+    let store = Store::open(folder.path().to_str().unwrap(), &options, handle).unwrap();
+    std::fs::create_dir_all(folder.path().join("packs/ab")).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    for (name, time) in [
+        ("packs/ab/abc-d#1", old),
+        ("config#12", old),
+        ("packs/ab/abc-d#2", SystemTime::now()),
+        ("packs/ab/abc-d", old),
+        ("packs/ab/abc#", old),
+        ("packs/ab/abc#1x", old),
+    ] {
+        let file = std::fs::File::create(folder.path().join(name)).unwrap();
+        file.set_modified(time).unwrap();
+    }
+    assert_eq!(store.remove_leftovers().unwrap(), 2);
+    assert_eq!(store.remove_leftovers().unwrap(), 0);
+    assert!(folder.path().join("packs/ab/abc-d#2").exists());
+    assert_eq!(std::fs::read_dir(folder.path().join("packs/ab")).unwrap().count(), 4);
+    let memory = Store::open("memory://", &options, runtime.handle().clone()).unwrap();
+    assert_eq!(memory.remove_leftovers().unwrap(), 0);
 }
