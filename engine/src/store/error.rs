@@ -119,6 +119,8 @@ impl StoreError {
         match source {
             NotFound { .. } => Self::Missing { name },
             PermissionDenied { .. } | Unauthenticated { .. } => Self::Denied { name, source },
+            // What a listing or a deletion of many is told has no kind of its own.
+            source if matches!(status(&source), Some(401 | 403)) => Self::Denied { name, source },
             source if is_full(&source) => Self::Full { name, source },
             source => Self::Failed { name, source },
         }
@@ -132,6 +134,11 @@ fn causes<'a>(
     std::iter::successors(Some(error), |error| error.source())
 }
 
+/// True where a listing finds no bucket: a folder that is not there is an empty one.
+pub(super) fn is_missing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) || status(error) == Some(404)
+}
+
 fn is_full(error: &object_store::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     causes(error).any(|cause| {
@@ -142,8 +149,8 @@ fn is_full(error: &object_store::Error) -> bool {
 
 /// The HTTP status that a server answered with.
 ///
-/// `object_store` keeps it in a private type, so its words are read; a test holds them fast. Without them a refused request
-/// is only repeated more often than it need be.
+/// `object_store` keeps it in a private type, so its words are read; tests hold them fast. Without them a refused request
+/// would be repeated in vain, and told as a failure of the store.
 fn status(error: &object_store::Error) -> Option<u16> {
     causes(error).find_map(|cause| {
         let text = cause.to_string();

@@ -321,12 +321,11 @@ impl Store {
             }
             Ok(found)
         };
-        let mut listed = self.repeat(attempt).await.map_err(|error| match error {
-            // A folder that is not there is an empty one, but not the whole store.
-            object_store::Error::NotFound { .. } => {
-                StoreError::NoBucket { place: self.label().into() }
+        let mut listed = self.repeat(attempt).await.map_err(|error| {
+            if error::is_missing(&error) {
+                return StoreError::NoBucket { place: self.label().into() };
             }
-            error => StoreError::of(folder, error),
+            StoreError::of(folder, error)
         })?;
         // Local directories list in any order, clouds by name.
         listed.sort_by(|a, b| a.name.cmp(&b.name));

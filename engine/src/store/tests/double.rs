@@ -233,4 +233,9 @@ fn what_is_refused_for_good_is_not_asked_again() {
         assert_eq!(error.kind(), kind, "{status}");
         assert_eq!(double.requests().len(), 1, "{status}");
     }
+    for (status, kind) in [(403, ErrorKind::Credentials), (404, ErrorKind::NotFound)] {
+        double.plan(&[Trouble::Refused(status)]);
+        assert_eq!(store.list("packs").unwrap_err().kind(), kind, "{status}");
+        assert_eq!(double.requests().len(), 1, "{status}");
+    }
 }
