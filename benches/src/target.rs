@@ -10,7 +10,7 @@ use esker_engine::ops::SnapshotTrees;
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
 use esker_engine::repo::{CacheSizes, Client, CreateOptions, Objects, Repository, Unlock};
 use esker_engine::source::Source;
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 use tokio::runtime::Handle;
 
 use crate::Failure;
@@ -35,7 +35,7 @@ impl Target {
     /// Makes a repository with a key in a new folder.
     pub fn create(folder: &Path, runtime: &Handle) -> Result<Self, Failure> {
         let place = folder.to_str().ok_or("the folder's name is no text")?;
-        let store = Store::open_new(place, runtime.clone())?;
+        let store = Store::open_new(place, &StoreOptions::default(), runtime.clone())?;
         let (_, key) = Unlock::new_key_file()?;
         let options = CreateOptions { unlocks: vec![key.clone()], ..CreateOptions::default() };
         Repository::create(

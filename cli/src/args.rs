@@ -37,7 +37,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Repository: a folder, file:///folder or memory:// [env: ESKER_REPO]
+    /// Repository: a folder, s3://BUCKET/PREFIX, gs://…, az://…, https://… (WebDAV) or memory:// [env: ESKER_REPO]
     #[arg(long, short, global = true, value_name = "URL")]
     pub(crate) repo: Option<String>,
     /// Open the repository with this key file [env: ESKER_KEY_FILE]

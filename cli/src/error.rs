@@ -2,6 +2,7 @@
 
 use esker_engine::Error;
 use esker_engine::format::config::ConfigError;
+use esker_engine::ops::prune::PruneError;
 use esker_engine::problem::ErrorKind;
 use esker_engine::repo::RepoError;
 use esker_engine::sink::SinkError;
@@ -167,22 +168,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::Repo(RepoError::Client(_)) => {
             "name another folder with `--cache-dir DIR`, or do without: `--no-cache`".into()
         }
+        Error::Prune(error) => return hint_of_prune(error).map(Into::into),
         Error::NoSuchPath { snapshot, .. } => {
             format!("list what is there with `esker ls {snapshot}`")
         }
-        Error::Store(StoreError::Url { .. })
-        | Error::Repo(RepoError::Store(StoreError::Url { .. })) => {
-            "a repository is a folder, as in `--repo /backups/esker`".into()
-        }
-        Error::Store(StoreError::Missing { .. })
-        | Error::Repo(RepoError::Store(StoreError::Missing { .. })) => {
-            "find out what is missing with `esker check`".into()
-        }
-        Error::Store(StoreError::Folder { path, .. })
-        | Error::Repo(RepoError::Store(StoreError::Folder { path, .. }))
-            if error.kind() != ErrorKind::Full =>
-        {
-            format!("a repository is a folder that you may write to; look: `ls -ld {path}`")
+        Error::Store(error) | Error::Repo(RepoError::Store(error)) => {
+            return hint_of_store(error);
         }
         Error::Sink(SinkError::Target { .. }) if error.kind() != ErrorKind::Full => {
             "name a new folder, or one that you may write to: `--to DIR`".into()
@@ -193,6 +184,47 @@ fn hint(error: &Error) -> Option<String> {
         error => return hint_of_kind(error.kind()).map(Into::into),
     };
     Some(text)
+}
+
+fn hint_of_prune(error: &PruneError) -> Option<&'static str> {
+    match error {
+        PruneError::Unproven { .. } => {
+            Some("while nobody else uses the repository: `esker prune --exclusive`")
+        }
+        PruneError::Late { .. } => {
+            Some("let the other one end; what it leaves is taken up by the next run")
+        }
+        PruneError::Sweeping { .. } => Some("see `esker snapshots --all` when it has ended"),
+        PruneError::Swept { .. } => None,
+        _ => Some("nothing was deleted; `esker check` tells what is hit"),
+    }
+}
+
+fn hint_of_store(error: &StoreError) -> Option<String> {
+    let text = match error {
+        StoreError::Url { .. } => {
+            "a repository is a folder, as in `--repo /backups/esker`, or an address such as `s3://bucket/esker`"
+        }
+        StoreError::Missing { .. } => "find out what is missing with `esker check`",
+        StoreError::NoBucket { .. } => "make the bucket or container first, or check the address",
+        StoreError::NoCredentials { .. } => {
+            "set them, or `export ESKER_ASK_METADATA_SERVICE=1` on a machine of that cloud"
+        }
+        StoreError::PlainHttp { .. } => {
+            "write `https://`, or `export ESKER_INSECURE_HTTP=1` where nobody listens"
+        }
+        StoreError::Setting { name, .. } => return Some(format!("set it anew: `export {name}=…`")),
+        StoreError::Denied { .. } => {
+            "check the credentials, and that they permit to read and write there"
+        }
+        StoreError::Folder { path, .. } if error.kind() != ErrorKind::Full => {
+            return Some(format!(
+                "a repository is a folder that you may write to; look: `ls -ld {path}`"
+            ));
+        }
+        error => return hint_of_kind(error.kind()).map(Into::into),
+    };
+    Some(text.into())
 }
 
 fn newer_version() -> String {

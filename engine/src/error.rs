@@ -1,8 +1,8 @@
 //! The umbrella over the rooms' own errors.
 
-use crate::id::ObjectId;
+use crate::format::name::SessionName;
+use crate::id::{ObjectId, SnapshotId};
 use crate::object::ObjectError;
-use crate::ops::prune::PruneError;
 use crate::pack::PackError;
 use crate::problem::ErrorKind;
 use crate::repo::RepoError;
@@ -10,6 +10,77 @@ use crate::sink::SinkError;
 use crate::source::SourceError;
 use crate::store::StoreError;
 use crate::tree::TreeError;
+
+/// Why nothing was collected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// A snapshot needs something that is nowhere.
+    #[error("{}object {} is lost, so nothing was collected", path_of(.path), .id.short())]
+    Lost {
+        /// What is lost.
+        id: ObjectId,
+        /// The path that needs it; empty where it is part of a tree.
+        path: String,
+    },
+    /// A snapshot cannot be read, so it is not known what it needs.
+    #[error("snapshot {} cannot be read, so nothing was collected", .snapshot.short())]
+    Unreadable {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// An object beside the snapshots cannot be read, so it is not known what it says of them.
+    #[error("`{name}` cannot be read, so nothing was collected")]
+    Damaged {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was not seen to do what collecting beside others relies on.
+    #[error("the store cannot prove what is needed to collect garbage beside others: {what}")]
+    Unproven {
+        /// What it does not do.
+        what: String,
+    },
+    /// Another collector was faster.
+    #[error("another `prune` is at work in this repository")]
+    Late {
+        /// Which epoch both wanted.
+        epoch: u32,
+    },
+    /// A forgotten snapshot is gone for good.
+    #[error("the data of `{commit}` were swept: it does not come back")]
+    Swept {
+        /// Its commit.
+        commit: SessionName,
+    },
+    /// Whether a forgotten snapshot stays is just being decided.
+    #[error("a `prune` is just deciding about `{commit}`")]
+    Sweeping {
+        /// Its commit.
+        commit: SessionName,
+    },
+}
+
+fn path_of(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("`{path}` needs something: ") }
+}
+
+impl PruneError {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Unreadable { source, .. } => source.kind(),
+            Self::Swept { .. } => ErrorKind::NotFound,
+            Self::Unproven { .. } => ErrorKind::Unsupported,
+            Self::Late { .. } | Self::Sweeping { .. } => ErrorKind::Unavailable,
+        }
+    }
+}
 
 /// Why an operation ended.
 #[derive(Debug, thiserror::Error)]

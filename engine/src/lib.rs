@@ -14,7 +14,7 @@
 //! use esker_engine::source::{
 //!     Base, ChangeSink, Payload, ScanEnd, ScanMode, Source, SourceError, SourceInfo,
 //! };
-//! use esker_engine::store::Store;
+//! use esker_engine::store::{Store, StoreOptions};
 //!
 //! struct Greeting;
 //!
@@ -50,7 +50,7 @@
 //! let ctx = RunContext::default();
 //! let (_, key) = Unlock::new_key_file()?;
 //! let options = CreateOptions { unlocks: vec![key], ..CreateOptions::default() };
-//! let store = Store::open_new("memory://", runtime.handle().clone())?;
+//! let store = Store::open_new("memory://", &StoreOptions::default(), runtime.handle().clone())?;
 //! let repository =
 //!     Arc::new(Repository::create(store, &options, |_| Client::forgetful(), &ctx)?);
 //!

@@ -25,7 +25,7 @@ use esker_engine::source::{
     Base, ChangeSink, CollectionEnd, Completeness, CompletenessState, Payload, ScanEnd, ScanMode,
     Source, SourceError, SourceInfo,
 };
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
@@ -178,7 +178,8 @@ fn write(folder: &Path, runtime: &tokio::runtime::Runtime) {
     std::fs::write(folder.join("key"), text.expose()).expect("the key file");
     let place = folder.join("repository");
     let url = place.to_str().expect("text");
-    let store = Store::open_new(url, runtime.handle().clone()).expect("a store");
+    let store =
+        Store::open_new(url, &StoreOptions::default(), runtime.handle().clone()).expect("a store");
     let clock = ManualClock::at(1_795_000_000);
     let ctx = RunContext { clock: Arc::new(clock), ..RunContext::default() };
     let options = CreateOptions { unlocks: vec![key], ..CreateOptions::default() };
@@ -212,7 +213,8 @@ fn golden_repositories_open_and_hold_what_they_held() {
         let key = Unlock::from_key_file(&key).expect("a key file");
         let place = folder.join("repository");
         let url = place.to_str().expect("text");
-        let store = Store::open(url, runtime.handle().clone()).expect("its store");
+        let store = Store::open(url, &StoreOptions::default(), runtime.handle().clone())
+            .expect("its store");
         let repository =
             Arc::new(Repository::open(store, &key, |_| Client::forgetful()).expect("it opens"));
         let expected = std::fs::read_to_string(folder.join("expected.txt")).expect("its list");

@@ -12,7 +12,7 @@ use esker_engine::context::RunContext;
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
 use esker_engine::repo::{Client, Repository, Unlock};
 use esker_engine::source::Source;
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 use esker_engine::testing::{runtime, small_options};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -272,7 +272,11 @@ impl Sandbox {
     pub fn back_up(&self, source: &dyn Source, day: u64) -> BackupReport {
         let key = Unlock::from_key_file(&self.read("key")).expect("a key file");
         let place = self.path("repo");
-        let store = Store::open(place.to_str().expect("the path is text"), runtime());
+        let store = Store::open(
+            place.to_str().expect("the path is text"),
+            &StoreOptions::default(),
+            runtime(),
+        );
         let repository = Repository::open(store.expect("a store"), &key, |_| Client::forgetful());
         // Counted from the last day of February.
         let time = Duration::from_secs(1_772_236_800 + day * 86_400);

@@ -17,7 +17,7 @@ use esker_engine::source::{
     Base, ChangeSink, CollectionEnd, Completeness, CompletenessState, Payload, ScanEnd, ScanMode,
     Source, SourceError, SourceInfo,
 };
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 
 struct Documents {
     objects: u64,
@@ -77,7 +77,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let changes: u64 = args.next().map_or(Ok(100), |it| it.parse())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ctx = RunContext::default();
-    let store = Store::open_new(folder.to_str().ok_or("not text")?, runtime.handle().clone())?;
+    let store = Store::open_new(
+        folder.to_str().ok_or("not text")?,
+        &StoreOptions::default(),
+        runtime.handle().clone(),
+    )?;
     let (_, key) = Unlock::new_key_file()?;
     let options = CreateOptions { unlocks: vec![key.clone()], ..CreateOptions::default() };
     Repository::create(store.clone(), &options, |_| Client::forgetful(), &ctx)?;

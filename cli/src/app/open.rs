@@ -149,10 +149,21 @@ fn canonical(url: &str) -> String {
 }
 
 fn address(settings: &Settings) -> Result<&str, CommandError> {
-    settings.repo.as_deref().ok_or_else(|| {
+    let url = settings.repo.as_deref().ok_or_else(|| {
         CommandError::failed("no repository was named")
             .hint("name it with `--repo URL`, or set `ESKER_REPO`")
-    })
+    })?;
+    // An address is shown, remembered and printed on the recovery sheet.
+    if holds_password(url) {
+        return Err(CommandError::usage("the address of the repository holds credentials")
+            .hint("leave them out, and set `WEBDAV_USERNAME` and `WEBDAV_PASSWORD`"));
+    }
+    Ok(url)
+}
+
+fn holds_password(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    authority.is_some_and(|authority| authority.contains('@')) && !url.starts_with("file:")
 }
 
 /// Opens the repository that the settings name.
@@ -165,7 +176,7 @@ pub(crate) fn repository(
     let failed = |error: Error| {
         CommandError::engine(format!("cannot open the repository at `{url}`"), error)
     };
-    let store = open_store(url, engine).map_err(|error| failed(error.into()))?;
+    let store = open_store(url, settings, engine).map_err(|error| failed(error.into()))?;
     let key = existing_key(&settings.key, ask)?;
     let memory = Memory::new(settings, url);
     let repository = Repository::open(store, &key, |id| memory.client(id)).map_err(|error| {
@@ -187,9 +198,9 @@ pub(crate) fn repository(
 }
 
 /// Opens the place, and makes sure that a repository is there before anybody is asked for a key.
-fn open_store(url: &str, engine: &Engine) -> Result<Store, RepoError> {
+fn open_store(url: &str, settings: &Settings, engine: &Engine) -> Result<Store, RepoError> {
     let none = || RepoError::NotARepository { place: url.into() };
-    let store = match Store::open(url, engine.handle()) {
+    let store = match Store::open(url, &settings.store, engine.handle()) {
         Err(StoreError::Folder { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Err(none());
         }
@@ -223,20 +234,24 @@ pub(crate) fn make(
     let url = address(settings)?;
     let failed =
         |error: Error| CommandError::engine(format!("cannot make a repository at `{url}`"), error);
-    refuse_occupied(url, engine).map_err(|error| failed(error.into()))?;
+    refuse_occupied(url, settings, engine).map_err(|error| failed(error.into()))?;
     let memory = Memory::new(settings, url);
     memory.prepare()?;
     let key = new_key(&settings.key, ask)?;
-    let options = CreateOptions { unlocks: vec![key.unlock.clone()], ..CreateOptions::default() };
     let create = || -> Result<Repository, Error> {
-        let store = Store::open_new(url, engine.handle())?;
+        let store = Store::open_new(url, &settings.store, engine.handle())?;
+        let options = CreateOptions {
+            unlocks: vec![key.unlock.clone()],
+            store: Some(store.probe()?),
+            ..CreateOptions::default()
+        };
         let ctx = engine.quiet_context();
         Ok(Repository::create(store, &options, |id| memory.client(id), &ctx)?)
     };
     let repository = create().map_err(|error| {
         // A repository that came to be after all must not lose its only key.
         let is_none = |store: Store| store.list("config").is_ok_and(|found| found.is_empty());
-        if Store::open(url, engine.handle()).map_or(true, is_none) {
+        if Store::open(url, &settings.store, engine.handle()).map_or(true, is_none) {
             key.discard();
         }
         failed(error)
@@ -249,9 +264,9 @@ pub(crate) fn make(
 }
 
 /// Refuses a place that holds something, before a key is asked for or made.
-fn refuse_occupied(url: &str, engine: &Engine) -> Result<(), RepoError> {
+fn refuse_occupied(url: &str, settings: &Settings, engine: &Engine) -> Result<(), RepoError> {
     let place = || url.to_owned();
-    let store = match Store::open(url, engine.handle()) {
+    let store = match Store::open(url, &settings.store, engine.handle()) {
         Ok(store) => store,
         Err(StoreError::Folder { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(());
@@ -261,7 +276,7 @@ fn refuse_occupied(url: &str, engine: &Engine) -> Result<(), RepoError> {
     if !store.list("config")?.is_empty() {
         return Err(RepoError::Exists { place: place() });
     }
-    match store.list("")?.first() {
+    match store.first_object()? {
         Some(found) => Err(RepoError::NotEmpty { place: place(), found: found.name.clone() }),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use esker_engine::secret::Secret;
+use esker_engine::store::StoreOptions;
 
 use super::jira::JiraCredentials;
 use crate::args::{GlobalArgs, LogFormat};
@@ -69,6 +70,8 @@ pub(crate) enum Verbosity {
 pub(crate) struct Settings {
     /// The address of the repository.
     pub(crate) repo: Option<String>,
+    /// How its store is asked.
+    pub(crate) store: StoreOptions,
     /// What opens it.
     pub(crate) key: KeyOrigin,
     /// What Jira sites are asked with.
@@ -113,6 +116,7 @@ impl Settings {
                     .map(|url| text("ESKER_REPO", url))
                     .transpose()?,
             },
+            store: store_options(environment)?,
             key: key_origin(args, environment)?,
             jira: JiraCredentials::resolve(environment)?,
             cache: if args.no_cache {
@@ -151,6 +155,25 @@ pub(super) fn text(name: &str, value: OsString) -> Result<String, CommandError> 
         CommandError::failed(format!("the variable {name} is no text"))
             .hint(format!("set it anew: `export {name}=…`"))
     })
+}
+
+fn store_options(environment: Environment<'_>) -> Result<StoreOptions, CommandError> {
+    let is_on = |name: &str| {
+        let value = variable(environment, name);
+        value.is_some_and(|value| !["0", "false", "no", "off"].iter().any(|no| value == *no))
+    };
+    let mut options = StoreOptions {
+        insecure_http: is_on("ESKER_INSECURE_HTTP"),
+        ask_metadata_service: is_on("ESKER_ASK_METADATA_SERVICE"),
+        ..StoreOptions::default()
+    };
+    for name in StoreOptions::NAMES {
+        if let Some(value) = variable(environment, name) {
+            // Keys come out of files and managers with a line break at their end.
+            options = options.with(name, text(name, value)?.trim());
+        }
+    }
+    Ok(options)
 }
 
 fn key_origin(args: &GlobalArgs, environment: Environment<'_>) -> Result<KeyOrigin, CommandError> {
@@ -208,6 +231,21 @@ mod tests {
         assert_eq!(settings.repo.unwrap(), "/variable");
         assert!(!settings.colour);
         assert!(resolve(&GlobalArgs::default(), &[("ESKER_REPO", "")]).repo.is_none());
+    }
+
+    #[test]
+    fn what_a_store_is_asked_with_is_taken_along_and_never_shown() {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", "backup\n"),
+            ("AWS_SECRET_ACCESS_KEY", "hidden"),
+            ("ESKER_INSECURE_HTTP", "1"),
+            ("ESKER_ASK_METADATA_SERVICE", "0"),
+        ];
+        let store = resolve(&GlobalArgs::default(), &variables).store;
+        assert_eq!(store.settings["AWS_ACCESS_KEY_ID"].expose(), "backup");
+        assert!(store.insecure_http && !store.ask_metadata_service);
+        let shown = format!("{store:?}");
+        assert!(!shown.contains("backup") && !shown.contains("hidden"), "{shown}");
     }
 
     #[test]

@@ -35,6 +35,7 @@ struct Summary<'a> {
     bytes_read: u64,
     open_sessions: u64,
     unreferenced_packs: u64,
+    notes: &'a [String],
 }
 
 pub(super) fn run(args: &CheckArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
@@ -83,6 +84,9 @@ pub(super) fn run(args: &CheckArgs, around: &Surroundings<'_>) -> Result<Outcome
 }
 
 fn tell(report: &CheckReport, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
+    for note in &report.notes {
+        around.ui.note(note);
+    }
     let is_whole = report.findings.is_empty();
     if around.ui.is_json() {
         around.ui.json(&Summary {
@@ -94,6 +98,7 @@ fn tell(report: &CheckReport, around: &Surroundings<'_>) -> Result<Outcome, Comm
             bytes_read: report.bytes_read,
             open_sessions: report.open_sessions,
             unreferenced_packs: report.unreferenced_packs,
+            notes: &report.notes,
         })?;
     } else {
         for finding in &report.findings {

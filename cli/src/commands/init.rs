@@ -1,5 +1,7 @@
 //! `esker init`
 
+use esker_engine::store::Probe;
+
 use super::Surroundings;
 use crate::Outcome;
 use crate::app::open::{self, Made};
@@ -24,6 +26,7 @@ pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, Co
             "key": repository.slot(),
             "kind": if made.key_file.is_some() { "key-file" } else { "passphrase" },
             "key_file": made.key_file.as_ref().map(|path| path.display().to_string()),
+            "store": repository.config().store,
         }))?;
         return Ok(Outcome::Done);
     }
@@ -34,8 +37,19 @@ pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, Co
     around
         .ui
         .note("Print this sheet, or keep it where this machine's loss does not take it along.");
+    if let Some(shortcomings) = shortcomings(repository.config().store.as_ref()) {
+        around.ui.note(&shortcomings);
+    }
     around.ui.note(&format!("Now: `esker backup --repo {} FOLDER`", made.opened.url));
     Ok(Outcome::Done)
+}
+
+/// What the store was not seen to do, and what that means.
+fn shortcomings(probe: Option<&Probe>) -> Option<String> {
+    let found = probe?.shortcomings();
+    (!found.is_empty()).then(|| {
+        format!("This store is not proven: {}; prune will need --exclusive.", found.join("; "))
+    })
 }
 
 /// What somebody needs who has lost everything else.

@@ -1,7 +1,5 @@
 //! `esker prune`
 
-use std::time::Duration;
-
 use esker_engine::format::name::SessionName;
 use esker_engine::ops::prune::{PruneOptions, PrunePlan, PruneReport, prune};
 use serde::Serialize;
@@ -159,7 +157,7 @@ fn lines(report: &PruneReport, options: &PruneOptions) -> Vec<String> {
             text::bytes(report.deleted_bytes),
         ));
     } else {
-        let hours = options.patience.as_secs() / Duration::from_hours(1).as_secs();
+        let hours = options.patience.as_secs() / 3600;
         lines.push(format!(
             "written down, not deleted yet: {} open; run `esker prune` again when it has ended (after {hours} hours it is not waited for any more)",
             text::plural(report.waiting_for.len() as u64, "session is", "sessions are"),

@@ -8,6 +8,7 @@ use crate::crypto::{Argon2Params, CryptoError, Domain, DomainKeys, Kek, MasterSe
 use crate::id::{RepositoryId, SlotId, hex_decode, hex_encode};
 use crate::object::Class;
 use crate::secret::Secret;
+use crate::store::Probe;
 
 /// The version that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -70,6 +71,9 @@ pub struct Config {
     pub tree: TreeSizes,
     /// The dedup domains.
     pub domains: Vec<DomainConfig>,
+    /// What the store was seen to do when the repository was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Probe>,
 }
 
 /// Why a configuration or slot cannot be used.
@@ -318,6 +322,7 @@ mod tests {
                 name: "default".into(),
                 keys: seal_domain_keys(&keys, master).unwrap(),
             }],
+            store: None,
         }
     }
 

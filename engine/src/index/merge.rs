@@ -1,7 +1,7 @@
 //! Merges segments and loose packs into one segment, streaming.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub fn merge(
     keys: &DomainKeys,
     segments: &[&Segment],
     loose: &[(Arc<PackInfo>, Vec<Vec<ShortId>>)],
-    without: &HashSet<PackId>,
+    without: &BTreeSet<PackId>,
 ) -> Result<BuiltSegment, IndexError> {
     let mut packs = PackNumbers::default();
     let mut runs = Vec::with_capacity(segments.len() + 1);
@@ -32,9 +32,9 @@ pub fn merge(
         let numbers = segment
             .packs()
             .iter()
-            .map(|pack| match without.contains(&pack.id) {
-                true => Ok(None),
-                false => packs.number(segment.id(), pack).map(Some),
+            .map(|pack| {
+                let stays = !without.contains(&pack.id);
+                stays.then(|| packs.number(segment.id(), pack)).transpose()
             })
             .collect::<Result<Vec<Option<u32>>, _>>()?;
         // A record's pack is one of the listed: the segment has checked it.

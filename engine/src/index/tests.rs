@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -181,7 +181,7 @@ proptest! {
             open(&build(&keys(), &[], &listed, records).unwrap())
         }).collect();
         let segments: Vec<&Segment> = segments.iter().collect();
-        let merged = merge(&keys(), &segments, &[(Arc::new(packs[5].clone()), objects)], &HashSet::new()).unwrap();
+        let merged = merge(&keys(), &segments, &[(Arc::new(packs[5].clone()), objects)], &BTreeSet::new()).unwrap();
         let merged = open(&merged);
         let wanted = open(&build(&keys(), &[], &packs, union).unwrap());
         prop_assert_eq!(all(&merged), all(&wanted));
@@ -437,14 +437,14 @@ fn the_builder_refuses_what_a_reader_would() {
 fn a_merge_refuses_two_descriptions_of_a_pack_and_damage() {
     let good = open(&build(&keys(), &[], &packs(1), records(0..2000)).unwrap());
     let other = open(&build(&keys(), &[], &[pack(0, 17)], records(0..10)).unwrap());
-    let error = merge(&keys(), &[&good, &other], &[], &HashSet::new()).unwrap_err();
+    let error = merge(&keys(), &[&good, &other], &[], &BTreeSet::new()).unwrap_err();
     assert!(matches!(error, IndexError::Corrupt { segment, .. } if segment == other.id()));
 
     let built = build(&keys(), &[], &packs(1), records(0..2000)).unwrap();
     let mut bent = built.bytes.to_vec();
     bent[20_000] ^= 1;
     let bent = try_open(built.id, bent.into(), 0).unwrap();
-    assert!(merge(&keys(), &[&good, &bent], &[], &HashSet::new()).is_err());
+    assert!(merge(&keys(), &[&good, &bent], &[], &BTreeSet::new()).is_err());
     assert_eq!(bent.records().filter(Result::is_err).count(), 1, "the stream ends with its error");
 }
 
@@ -480,7 +480,7 @@ fn the_index_asks_segments_and_loose_packs() {
     assert!(Arc::ptr_eq(&index.segments()[0].packs()[1], &index.segments()[1].packs()[1]));
 
     let segments: Vec<&Segment> = index.segments().iter().collect();
-    let merged = merge(&keys(), &segments, &[(loose, objects.clone())], &HashSet::new()).unwrap();
+    let merged = merge(&keys(), &segments, &[(loose, objects.clone())], &BTreeSet::new()).unwrap();
     let before: Vec<_> = (0..6002).map(|number| places(&index, number)).collect();
     index.add_segment(open(&merged));
     index.add_segment(open(&first));

@@ -40,7 +40,7 @@ use crate::index::IndexError;
 use crate::object::Identifier;
 use crate::pack::PackError;
 use crate::problem::ErrorKind;
-use crate::store::{Created, Durability, Store, StoreError};
+use crate::store::{Created, Durability, Probe, Store, StoreError};
 
 /// Why a repository cannot be made, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +165,8 @@ pub struct CreateOptions {
     pub chunker: ChunkParams,
     /// How large tree nodes are.
     pub tree: TreeSizes,
+    /// What the store was seen to do, where it was [probed](Store::probe); it is remembered in the configuration.
+    pub store: Option<Probe>,
 }
 
 /// An open repository. Cheap to share behind an `Arc`.
@@ -204,7 +206,7 @@ impl Repository {
         ctx: &RunContext,
     ) -> Result<Self, RepoError> {
         let place = store.label().to_owned();
-        if let Some(found) = store.list("")?.into_iter().next() {
+        if let Some(found) = store.first_object()? {
             let ours = found.name.parse::<ObjectName>().is_ok();
             return Err(if ours && !store.list("config")?.is_empty() {
                 RepoError::Exists { place }
@@ -243,6 +245,7 @@ impl Repository {
                 name: "default".into(),
                 keys: seal_domain_keys(&keys, &master).map_err(invalid)?,
             }],
+            store: options.store.clone(),
         };
         let bytes = config.encode(&master);
         Config::decode(&bytes).map_err(invalid)?;

@@ -1,6 +1,6 @@
 //! Storing objects: who has them already, which pack they go to, when the index learns of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
@@ -369,7 +369,7 @@ impl ObjectWriter {
                 let (_, objects) = self.objects.read_pack_tail(pack.id, pack.kind, pack.length)?;
                 loose.push((Arc::clone(pack), objects.as_ref().clone()));
             }
-            let merged = merge(self.repository.keys(), &small, &loose, &HashSet::new());
+            let merged = merge(self.repository.keys(), &small, &loose, &BTreeSet::new());
             merged.map(Some).map_err(RepoError::from)
         });
         let built = match built {

@@ -3,101 +3,35 @@
 //! Objects are written once by create-if-absent. An answer may be lost: whoever meets "exists" compares the bytes, and
 //! "exists with my bytes" is success. The blocking calls are for plain threads; an async worker must not call them.
 
+mod create;
+mod error;
+mod folder;
 mod open;
+mod options;
+mod probe;
+mod remote;
+mod request;
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
-use crate::problem::ErrorKind;
-
-/// Why the store did not do as asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// No such object.
-    #[error("`{name}` is not in the repository")]
-    Missing {
-        /// Its name.
-        name: String,
-    },
-    /// The object is larger than anything of its kind may be.
-    #[error("`{name}` has {length} bytes, more than the {limit} that it may have")]
-    TooLarge {
-        /// Its name.
-        name: String,
-        /// How large it is.
-        length: u64,
-        /// How large it may be.
-        limit: u64,
-    },
-    /// There is no room left.
-    #[error("there is no room left in the repository for `{name}`")]
-    Full {
-        /// What was to be written.
-        name: String,
-        /// The store's words.
-        source: object_store::Error,
-    },
-    /// The credentials do not allow it.
-    #[error("the store does not permit access to `{name}`")]
-    Denied {
-        /// What was asked for.
-        name: String,
-        /// The store's words.
-        source: object_store::Error,
-    },
-    /// Anything else.
-    #[error("the store failed at `{name}`")]
-    Failed {
-        /// What was asked for.
-        name: String,
-        /// The store's words.
-        source: object_store::Error,
-    },
-    /// The address of the repository makes no sense, or names a store that this build does not know.
-    #[error("`{url}` cannot be a repository: {what}")]
-    Url {
-        /// As given.
-        url: String,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The folder of the repository cannot be used.
-    #[error("the folder `{path}` cannot be used")]
-    Folder {
-        /// Which folder.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl StoreError {
-    /// What to do about it.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Missing { .. } => ErrorKind::NotFound,
-            Self::TooLarge { .. } => ErrorKind::Corrupt,
-            Self::Full { .. } => ErrorKind::Full,
-            Self::Denied { .. } => ErrorKind::Credentials,
-            Self::Failed { .. } => ErrorKind::Unavailable,
-            Self::Url { .. } => ErrorKind::Invalid,
-            Self::Folder { source, .. } => match source.kind() {
-                std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                std::io::ErrorKind::StorageFull => ErrorKind::Full,
-                _ => ErrorKind::Unavailable,
-            },
-        }
-    }
-}
+pub use error::StoreError;
+pub use options::StoreOptions;
+pub use probe::Probe;
+pub use request::RetryPolicy;
+use request::{Body, Patience, next};
 
 /// Whether an object must survive a power cut from the moment it was reported written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,20 +49,6 @@ pub enum Created {
     New,
     /// Somebody else's bytes are there.
     Exists,
-}
-
-/// How often a failed request is repeated.
-#[derive(Debug, Clone, Copy)]
-pub struct RetryPolicy {
-    /// Attempts in all, at least 1.
-    pub attempts: u32,
-    /// Wait before the second one; doubled each time.
-    pub first_delay: Duration,
-}
-
-impl RetryPolicy {
-    /// One attempt: a local disk's answer is final.
-    pub const NONE: Self = Self { attempts: 1, first_delay: Duration::ZERO };
 }
 
 /// An object as a listing shows it.
@@ -169,38 +89,22 @@ pub struct Store {
     runtime: Handle,
     label: Arc<str>,
     retry: RetryPolicy,
+    /// Not bounded where `None`: a local disk.
+    patience: Option<Patience>,
+    connections: Option<Arc<Semaphore>>,
+    /// Where the objects are, in a local folder.
+    folder: Option<Arc<PathBuf>>,
+    /// The store itself has no create-if-absent.
+    emulates_create: bool,
     figures: Arc<Figures>,
 }
 
-fn is_full(error: &object_store::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-            if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-                return true;
-            }
-        }
-        cause = error.source();
-    }
-    false
-}
-
-fn named(name: &str, source: object_store::Error) -> StoreError {
-    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
-    let name = name.to_owned();
-    match source {
-        NotFound { .. } => StoreError::Missing { name },
-        PermissionDenied { .. } | Unauthenticated { .. } => StoreError::Denied { name, source },
-        source if is_full(&source) => StoreError::Full { name, source },
-        source => StoreError::Failed { name, source },
-    }
-}
-
-fn worth_repeating(error: &object_store::Error) -> bool {
-    use object_store::Error::{Generic, JoinError};
-    matches!(error, Generic { .. } | JoinError { .. }) && !is_full(error)
-}
+/// So many times a name is tried that is said to be taken and is not there.
+const CREATE_ROUNDS: u32 = 4;
+/// Objects that are deleted by one call; no cloud takes fewer at a time.
+const DELETED_AT_A_TIME: usize = 250;
+/// Such calls at a time.
+const DELETING_CALLS: usize = 4;
 
 impl Store {
     /// Wraps any object store. `label` is how people know it.
@@ -211,26 +115,32 @@ impl Store {
             runtime,
             label: label.into(),
             retry: RetryPolicy::NONE,
+            patience: None,
+            connections: None,
+            folder: None,
+            emulates_create: false,
             figures: Arc::default(),
         }
     }
 
-    /// Opens the store of an address: a path, `file://…` or `memory://`.
+    /// Opens the store of an address: a path, `file://…`, `memory://`, `s3://bucket/prefix`, `gs://bucket/prefix`,
+    /// `az://container/prefix`, or `https://…` of a WebDAV server.
+    ///
+    /// Nothing is asked of a remote store yet.
     ///
     /// # Errors
-    /// `NotFound` where the folder does not exist.
-    pub fn open(url: &str, runtime: Handle) -> Result<Self, StoreError> {
-        open::open(url, open::Folder::Existing, runtime)
+    /// `NotFound` where the folder does not exist, `Credentials` where there are none.
+    pub fn open(url: &str, options: &StoreOptions, runtime: Handle) -> Result<Self, StoreError> {
+        open::open(url, open::Folder::Existing, options, runtime)
     }
 
     /// As [`open`](Self::open), and makes the folder where there is none.
-    pub fn open_new(url: &str, runtime: Handle) -> Result<Self, StoreError> {
-        open::open(url, open::Folder::Made, runtime)
-    }
-
-    fn with_volatile(mut self, store: Arc<dyn ObjectStore>) -> Self {
-        self.volatile = store;
-        self
+    pub fn open_new(
+        url: &str,
+        options: &StoreOptions,
+        runtime: Handle,
+    ) -> Result<Self, StoreError> {
+        open::open(url, open::Folder::Made, options, runtime)
     }
 
     /// The same store with another way of repeating failed requests.
@@ -260,26 +170,6 @@ impl Store {
         }
     }
 
-    async fn repeat<T, F: Future<Output = object_store::Result<T>>>(
-        &self,
-        mut request: impl FnMut() -> F,
-    ) -> object_store::Result<T> {
-        let mut delay = self.retry.first_delay;
-        for _ in 1..self.retry.attempts {
-            self.figures.requests.fetch_add(1, Ordering::Relaxed);
-            match request().await {
-                Err(error) if worth_repeating(&error) => {
-                    tracing::warn!(%error, "a request to the store failed and is repeated");
-                    tokio::time::sleep(delay).await;
-                    delay *= 2;
-                }
-                done => return done,
-            }
-        }
-        self.figures.requests.fetch_add(1, Ordering::Relaxed);
-        request().await
-    }
-
     /// Creates an object unless the name is taken, as [`create`](Self::create), from async code.
     pub async fn create_async(
         &self,
@@ -287,6 +177,38 @@ impl Store {
         bytes: Bytes,
         durability: Durability,
     ) -> Result<Created, StoreError> {
+        let length = bytes.len() as u64;
+        let mut round = 1;
+        loop {
+            match self.repeat(|| self.put_new(name, bytes.clone(), durability)).await {
+                Ok(()) => break,
+                Err(object_store::Error::AlreadyExists { .. }) => {}
+                Err(error) => return Err(StoreError::of(name, error)),
+            }
+            // Perhaps our own first attempt, whose answer was lost.
+            match self.read_async(name, length).await {
+                Ok(found) if found == bytes => break,
+                Ok(_) | Err(StoreError::TooLarge { .. }) => return Ok(Created::Exists),
+                // S3 says "conflict" of two writers at a time, of whom neither may have succeeded.
+                Err(StoreError::Missing { .. }) if round < CREATE_ROUNDS => {
+                    self.pause(round).await;
+                    round += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.figures.written_objects.fetch_add(1, Ordering::Relaxed);
+        self.figures.written_bytes.fetch_add(length, Ordering::Relaxed);
+        Ok(Created::New)
+    }
+
+    /// Creates an object by one request, without a second look.
+    async fn put_new(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        durability: Durability,
+    ) -> object_store::Result<()> {
         let store = match durability {
             Durability::Durable => &self.durable,
             Durability::Volatile => &self.volatile,
@@ -294,21 +216,7 @@ impl Store {
         let path = Path::from(name);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let length = bytes.len() as u64;
-        let put =
-            self.repeat(|| store.put_opts(&path, bytes.clone().into(), options.clone())).await;
-        match put {
-            Ok(_) => {}
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                // Perhaps our own first attempt, whose answer was lost.
-                if self.read_async(name, length).await.ok().as_ref() != Some(&bytes) {
-                    return Ok(Created::Exists);
-                }
-            }
-            Err(error) => return Err(named(name, error)),
-        }
-        self.figures.written_objects.fetch_add(1, Ordering::Relaxed);
-        self.figures.written_bytes.fetch_add(length, Ordering::Relaxed);
-        Ok(Created::New)
+        self.in_time(length, store.put_opts(&path, bytes.into(), options)).await.map(drop)
     }
 
     /// Creates an object unless the name is taken.
@@ -321,34 +229,30 @@ impl Store {
         self.runtime.block_on(self.create_async(name, bytes, durability))
     }
 
-    async fn get(&self, name: &str, range: Option<GetRange>) -> Result<(Bytes, u64), StoreError> {
+    /// Reads an object or a range of it, of at most `limit` bytes; returns the whole length of the object too.
+    async fn get(
+        &self,
+        name: &str,
+        range: Option<GetRange>,
+        limit: u64,
+    ) -> Result<(Bytes, u64), StoreError> {
         let path = Path::from(name);
         let attempt = || async {
             let options = GetOptions { range: range.clone(), ..GetOptions::default() };
-            let result = self.durable.get_opts(&path, options).await?;
-            let total = result.meta.size;
-            Ok((result.bytes().await?, total))
+            let answer = self.in_time(0, self.durable.get_opts(&path, options)).await?;
+            let total = answer.meta.size;
+            object_store::Result::<(Body, u64)>::Ok((self.body(answer, limit).await?, total))
         };
-        let (bytes, total) = self.repeat(attempt).await.map_err(|error| named(name, error))?;
+        let (body, total) =
+            self.repeat(attempt).await.map_err(|error| StoreError::of(name, error))?;
+        let bytes =
+            body.map_err(|length| StoreError::TooLarge { name: name.into(), length, limit })?;
         self.figures.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok((bytes, total))
     }
 
     async fn read_async(&self, name: &str, limit: u64) -> Result<Bytes, StoreError> {
-        let path = Path::from(name);
-        let attempt = || async {
-            let result = self.durable.get(&path).await?;
-            let length = result.meta.size;
-            if length > limit {
-                return Ok(Err(length));
-            }
-            result.bytes().await.map(Ok)
-        };
-        let read = self.repeat(attempt).await.map_err(|error| named(name, error))?;
-        let bytes =
-            read.map_err(|length| StoreError::TooLarge { name: name.into(), length, limit })?;
-        self.figures.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(bytes)
+        Ok(self.get(name, None, limit).await?.0)
     }
 
     /// Reads a whole object of at most `limit` bytes.
@@ -358,8 +262,7 @@ impl Store {
 
     /// Reads several small objects at once, in the order of the names; the first error ends it.
     pub fn read_many(&self, names: &[String], limit: u64) -> Vec<Result<Bytes, StoreError>> {
-        use futures::StreamExt;
-        let reads = futures::stream::iter(names).map(|name| self.read_async(name, limit));
+        let reads = stream::iter(names).map(|name| self.read_async(name, limit));
         self.runtime.block_on(reads.buffered(16).collect())
     }
 
@@ -369,7 +272,8 @@ impl Store {
         name: &str,
         range: Range<u64>,
     ) -> Result<Bytes, StoreError> {
-        Ok(self.get(name, Some(GetRange::Bounded(range))).await?.0)
+        let limit = range.end.saturating_sub(range.start);
+        Ok(self.get(name, Some(GetRange::Bounded(range)), limit).await?.0)
     }
 
     /// Reads a range of an object.
@@ -379,46 +283,103 @@ impl Store {
 
     /// Reads the last `length` bytes of an object, or all of it; returns its whole length too.
     pub fn read_tail(&self, name: &str, length: u64) -> Result<(Bytes, u64), StoreError> {
-        self.runtime.block_on(self.get(name, Some(GetRange::Suffix(length))))
+        self.runtime.block_on(async {
+            match self.get(name, Some(GetRange::Suffix(length)), length).await {
+                // Azure and some WebDAV servers know no ranges from the end.
+                Err(StoreError::Failed {
+                    source: object_store::Error::NotSupported { .. },
+                    ..
+                }) => {
+                    let total = self.length_async(name).await?;
+                    let range = total.saturating_sub(length)..total;
+                    Ok((self.read_range_async(name, range).await?, total))
+                }
+                read => read,
+            }
+        })
+    }
+
+    async fn length_async(&self, name: &str) -> Result<u64, StoreError> {
+        let path = Path::from(name);
+        let head = self.repeat(|| self.in_time(0, self.durable.head(&path))).await;
+        Ok(head.map_err(|error| StoreError::of(name, error))?.size)
     }
 
     /// The length of an object.
     pub fn length(&self, name: &str) -> Result<u64, StoreError> {
-        let path = Path::from(name);
-        let head = self.runtime.block_on(self.repeat(|| self.durable.head(&path)));
-        Ok(head.map_err(|error| named(name, error))?.size)
+        self.runtime.block_on(self.length_async(name))
     }
 
-    /// Lists all objects below a folder, sorted by name.
-    pub fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
+    async fn list_async(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
         let prefix = Path::from(folder);
-        let attempt =
-            || self.durable.list(Some(&prefix)).try_collect::<Vec<object_store::ObjectMeta>>();
-        let listed = self.runtime.block_on(self.repeat(attempt));
-        let mut listed: Vec<_> = listed
-            .map_err(|error| named(folder, error))?
-            .into_iter()
-            .map(|meta| Listed { name: meta.location.to_string(), length: meta.size })
-            .collect();
+        let attempt = || async {
+            let (mut found, mut listing) = (Vec::new(), self.durable.list(Some(&prefix)));
+            while let Some(ObjectMeta { location, size, .. }) =
+                self.in_time(0, next(&mut listing)).await?
+            {
+                found.push(Listed { name: location.to_string(), length: size });
+            }
+            Ok(found)
+        };
+        let mut listed = self.repeat(attempt).await.map_err(|error| {
+            if error::is_missing(&error) {
+                return StoreError::NoBucket { place: self.label().into() };
+            }
+            StoreError::of(folder, error)
+        })?;
         // Local directories list in any order, clouds by name.
         listed.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listed)
     }
 
-    /// Deletes objects; those that are not there are deleted already.
-    pub fn delete_many(&self, names: &[String]) -> Result<(), StoreError> {
-        use futures::{StreamExt, TryStreamExt};
-        let delete = |name: &String| {
-            let (name, path) = (name.clone(), Path::from(name.as_str()));
-            async move {
-                match self.repeat(|| self.durable.delete(&path)).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                    Err(error) => Err(named(&name, error)),
+    /// Lists all objects below a folder, sorted by name.
+    pub fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
+        self.runtime.block_on(self.list_async(folder))
+    }
+
+    /// Any object of it, but for what trying the store may leave behind; `None` where it is empty.
+    pub fn first_object(&self) -> Result<Option<Listed>, StoreError> {
+        Ok(self.list("")?.into_iter().find(|object| !probe::is_probe(&object.name)))
+    }
+
+    async fn delete_some(&self, names: &[String]) -> Result<(), StoreError> {
+        let attempt = || async {
+            let paths: Vec<_> = names.iter().map(|name| Ok(Path::from(name.as_str()))).collect();
+            let mut deleted = self.durable.delete_stream(stream::iter(paths).boxed());
+            loop {
+                match self.in_time(0, next(&mut deleted)).await {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(_)) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
                 }
             }
         };
-        let deletes = futures::stream::iter(names).map(delete).buffer_unordered(16);
-        self.runtime.block_on(deletes.try_collect())
+        let some = names.first().map_or("", String::as_str);
+        self.repeat(attempt).await.map_err(|error| StoreError::of(some, error))
+    }
+
+    async fn delete_many_async(&self, names: &[String]) -> Result<(), StoreError> {
+        let calls = names.chunks(DELETED_AT_A_TIME).map(|some| self.delete_some(some));
+        stream::iter(calls).buffer_unordered(DELETING_CALLS).try_collect().await
+    }
+
+    /// Deletes objects; those that are gone already are no error. A local folder is not synced: what was deleted may
+    /// come back with a power cut.
+    ///
+    /// # Errors
+    /// The first one; others may or may not be deleted then.
+    pub fn delete_many(&self, names: &[String]) -> Result<(), StoreError> {
+        self.runtime.block_on(self.delete_many_async(names))
+    }
+
+    /// Removes what broken writes of more than a day ago left in a local folder, where no listing shows it. Returns how
+    /// many files; other stores have none.
+    pub fn remove_leftovers(&self) -> Result<u64, StoreError> {
+        let Some(path) = &self.folder else {
+            return Ok(0);
+        };
+        folder::remove_leftovers(path, SystemTime::now())
+            .map_err(|source| StoreError::Folder { path: path.display().to_string(), source })
     }
 }
 

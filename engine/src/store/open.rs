@@ -7,7 +7,8 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use tokio::runtime::Handle;
 
-use super::{Store, StoreError};
+use super::options::StoreOptions;
+use super::{Store, StoreError, remote};
 
 /// What to do where the folder does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,17 +17,42 @@ pub(super) enum Folder {
     Made,
 }
 
-pub(super) fn open(url: &str, folder: Folder, runtime: Handle) -> Result<Store, StoreError> {
-    let refused = |what: &str| StoreError::Url { url: url.into(), what: what.into() };
+pub(super) fn open(
+    url: &str,
+    folder: Folder,
+    options: &StoreOptions,
+    runtime: Handle,
+) -> Result<Store, StoreError> {
+    let refused = |what: &str| StoreError::Url { url: without_password(url), what: what.into() };
     match url.split_once("://") {
         None if url.is_empty() => Err(refused("it is empty")),
         None => local(url.into(), url, folder, runtime),
         Some(("file", path)) if path.starts_with('/') => local(path.into(), url, folder, runtime),
         Some(("file", _)) => Err(refused("the path after `file://` must begin with `/`")),
         Some(("memory", _)) => Ok(Store::new(Arc::new(InMemory::new()), url, runtime)),
-        Some((scheme, _)) => Err(refused(&format!(
-            "this version knows folders, `file://` and `memory://`, and not `{scheme}://`"
-        ))),
+        Some((_, rest)) if authority(rest).contains('@') => {
+            Err(refused("credentials do not belong into an address"))
+        }
+        Some((scheme, rest)) => remote::open(scheme, rest, options, runtime).unwrap_or_else(|| {
+            Err(refused(&format!(
+                "this version knows folders, `file://`, `memory://`, `s3://`, `gs://`, `az://`, `http://` and `https://`, and not `{scheme}://`"
+            )))
+        }),
+    }
+}
+
+fn authority(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// The address without what stands before the `@` of its host.
+fn without_password(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) if authority(rest).contains('@') => {
+            let at = authority(rest).rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://…@{}", rest.get(at..).unwrap_or_default())
+        }
+        _ => url.into(),
     }
 }
 
@@ -43,5 +69,8 @@ fn local(path: PathBuf, label: &str, folder: Folder, runtime: Handle) -> Result<
             .map(|store| Arc::new(store.with_fsync(fsync)) as Arc<dyn object_store::ObjectStore>)
             .map_err(|source| StoreError::Failed { name: path.display().to_string(), source })
     };
-    Ok(Store::new(open(true)?, label, runtime).with_volatile(open(false)?))
+    let mut store = Store::new(open(true)?, label, runtime);
+    store.volatile = open(false)?;
+    store.folder = Some(Arc::new(path));
+    Ok(store)
 }

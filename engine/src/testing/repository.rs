@@ -22,7 +22,7 @@ use crate::repo::{
     CacheSizes, Client, CreateOptions, Objects, RepoError, Repository, Snapshot, Unlock,
 };
 use crate::source::Source;
-use crate::store::Store;
+use crate::store::{Probe, Store};
 
 /// The runtime that all tests of a process share.
 pub fn runtime() -> Handle {
@@ -170,8 +170,18 @@ impl TempRepo {
 
     /// Makes the repository through a given store.
     pub fn try_create(&self, store: Store) -> Result<Arc<Repository>, RepoError> {
-        let options =
-            CreateOptions { unlocks: vec![self.unlock.clone()], ..CreateOptions::default() };
+        // The stores of tests are in this process, and faults would hit the trying too.
+        let proven = Probe {
+            creates_once: true,
+            reads_own_writes: true,
+            lists_own_writes: true,
+            network_file_system: None,
+        };
+        let options = CreateOptions {
+            unlocks: vec![self.unlock.clone()],
+            store: Some(proven),
+            ..CreateOptions::default()
+        };
         let client = |_| Client::open(self.state.path().into());
         Repository::create(store, &options, client, &self.ctx()).map(Arc::new)
     }

@@ -9,7 +9,7 @@ use esker_engine::entry::EntryKind;
 use esker_engine::ops::backup::backup;
 use esker_engine::repo::{Client, Repository, Unlock};
 use esker_engine::source::{Base, ChangeSink, ScanEnd, ScanMode, Source, SourceError, SourceInfo};
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 use esker_tests::run_cli::Sandbox;
 use esker_tests::{Item, MemorySource, runtime, small_options};
 
@@ -41,7 +41,7 @@ fn hostile() -> MemorySource {
 /// The sandbox's repository, for the engine.
 pub(super) fn open(sandbox: &Sandbox) -> Arc<Repository> {
     let url = sandbox.path("repo").display().to_string();
-    let store = Store::open(&url, runtime()).unwrap();
+    let store = Store::open(&url, &StoreOptions::default(), runtime()).unwrap();
     let unlock = Unlock::from_key_file(sandbox.read("key").trim()).unwrap();
     let repository = Repository::open(store, &unlock, |_| Client::forgetful());
     Arc::new(repository.unwrap())

@@ -19,7 +19,7 @@ use esker_engine::ops::restore::{
 use esker_engine::ops::stats::{Stats, stats};
 use esker_engine::repo::{CacheSizes, Client, CreateOptions, Objects, Repository, Snapshot};
 use esker_engine::source::Source;
-use esker_engine::store::Store;
+use esker_engine::store::{Store, StoreOptions};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ impl<'a> Backups<'a> {
         let key = passphrase::new_key(&origin, around.ui)?;
         let make = || -> Result<Repository, Error> {
             let url = stage.repository().display().to_string();
-            let store = Store::open_new(&url, around.engine.handle())?;
+            let store = Store::open_new(&url, &StoreOptions::default(), around.engine.handle())?;
             let options = CreateOptions { unlocks: vec![key.unlock], ..CreateOptions::default() };
             let ctx = around.engine.quiet_context();
             Ok(Repository::create(store, &options, |_| Client::forgetful(), &ctx)?)

@@ -6,6 +6,7 @@
 
 mod history;
 mod packs;
+mod store;
 mod trees;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -38,7 +39,7 @@ impl Default for CheckOptions {
 pub struct Finding {
     /// The object's path in the repository.
     pub object: String,
-    /// What is wrong, one word: `missing`, `truncated`, `damaged`, `lost`, `rolled-back`.
+    /// What is wrong, one word: `missing`, `truncated`, `damaged`, `lost`, `rolled-back`, `unproven`.
     pub kind: String,
     /// What it hits.
     pub effect: String,
@@ -63,6 +64,8 @@ pub struct CheckReport {
     pub open_sessions: u64,
     /// Packs that no index knows, left behind by a crash: no damage.
     pub unreferenced_packs: u64,
+    /// What could not be checked, and is no damage.
+    pub notes: Vec<String>,
 }
 
 /// Checks a repository. Blocks; not to be called on an async worker.
@@ -85,6 +88,7 @@ pub fn check(
     let objects = Arc::new(Objects::load(repository, sizes)?);
     packs::check(repository, &objects, &history, options, &mut report, &mut damage, ctx)?;
     trees::check(&objects, &history, &mut report, &mut damage, ctx)?;
+    store::check(repository, &mut report);
     if options.read_data {
         remember(repository, &damage);
     }

@@ -15,10 +15,9 @@ pub use policy::{Grouping, KeepError, KeepPolicy, KeepRule, UNLIMITED, parse_cou
 pub use span::CalendarSpan;
 
 use crate::context::RunContext;
-use crate::error::Error;
+use crate::error::{Error, PruneError};
 use crate::format::commit::MarkAction;
 use crate::format::name::SessionName;
-use crate::ops::prune::PruneError;
 use crate::repo::Repository;
 
 /// The time by the clock of an operation, as plans want it.

@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::PruneError;
 use crate::context::RunContext;
 use crate::entry::{Content, Part};
-use crate::error::Error;
+use crate::error::{Error, PruneError};
 use crate::format::pack::{PackInfo, PackKind};
 use crate::id::{ObjectId, PackId, ShortId};
 use crate::index::Place;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use crate::error::PruneError;
 pub use plan::PrunePlan;
 
 use self::marks::Marks;
@@ -23,75 +24,9 @@ use crate::format::commit;
 use crate::format::gc::Condemned;
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::SealedKind;
-use crate::id::{ObjectId, SnapshotId};
 use crate::ops::forget;
-use crate::problem::ErrorKind;
 use crate::repo::{BODY_VERSION, CacheSizes, History, Objects, Repository, Session, Snapshot};
 use crate::store::{Created, Durability};
-
-/// Why nothing was collected.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PruneError {
-    /// A snapshot needs something that is nowhere.
-    #[error("{}object {} is lost, so nothing was collected", path_of(.path), .id.short())]
-    Lost {
-        /// What is lost.
-        id: ObjectId,
-        /// The path that needs it; empty where it is part of a tree.
-        path: String,
-    },
-    /// A snapshot cannot be read, so it is not known what it needs.
-    #[error("snapshot {} cannot be read, so nothing was collected", .snapshot.short())]
-    Unreadable {
-        /// Which.
-        snapshot: SnapshotId,
-        /// Why.
-        source: Box<Error>,
-    },
-    /// An object beside the snapshots cannot be read, so it is not known what it says of them.
-    #[error("`{name}` cannot be read, so nothing was collected")]
-    Damaged {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Another collector was faster.
-    #[error("another `prune` is at work in this repository")]
-    Late {
-        /// Which epoch both wanted.
-        epoch: u32,
-    },
-    /// A forgotten snapshot is gone for good.
-    #[error("the data of `{commit}` were swept: it does not come back")]
-    Swept {
-        /// Its commit.
-        commit: SessionName,
-    },
-    /// Whether a forgotten snapshot stays is just being decided.
-    #[error("a `prune` is just deciding about `{commit}`")]
-    Sweeping {
-        /// Its commit.
-        commit: SessionName,
-    },
-}
-
-fn path_of(path: &str) -> String {
-    if path.is_empty() { String::new() } else { format!("`{path}` needs something: ") }
-}
-
-impl PruneError {
-    /// What to do about it.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Lost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
-            Self::Unreadable { source, .. } => source.kind(),
-            Self::Swept { .. } => ErrorKind::NotFound,
-            Self::Late { .. } | Self::Sweeping { .. } => ErrorKind::Unavailable,
-        }
-    }
-}
 
 /// How garbage is collected.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +52,7 @@ impl Default for PruneOptions {
             max_waste: 0.04,
             max_repack: u64::MAX,
             exclusive: false,
-            patience: Duration::from_hours(24),
+            patience: Duration::from_secs(24 * 60 * 60),
             memory: /* 256 MiB */ 256 * 1024 * 1024,
         }
     }
@@ -152,6 +87,9 @@ pub fn prune(
 ) -> Result<PruneReport, Error> {
     let mut report = PruneReport::default();
     if !options.dry_run {
+        if !options.exclusive {
+            refuse_unproven(repository)?;
+        }
         repository.fence_dead_sessions(ctx)?;
         sweep::resume(repository, options, ctx, &mut report)?;
         if !report.waiting_for.is_empty() {
@@ -239,6 +177,18 @@ fn condemn(
         return Err(PruneError::Late { epoch }.into());
     }
     Ok(condemned)
+}
+
+/// What the store can do was found out when the repository was made; where it was not, it is found out now.
+fn refuse_unproven(repository: &Repository) -> Result<(), Error> {
+    let probe = match &repository.config().store {
+        Some(probe) => probe.clone(),
+        None => repository.store().probe()?,
+    };
+    if probe.is_proven() {
+        return Ok(());
+    }
+    Err(PruneError::Unproven { what: probe.shortcomings().join("; ") }.into())
 }
 
 /// Where something cannot be read, nobody knows what it says: a snapshot, a hold, an undeletion.

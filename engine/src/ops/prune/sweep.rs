@@ -120,7 +120,7 @@ fn finish(
     ctx: &RunContext,
     report: &mut PruneReport,
 ) -> Result<(), Error> {
-    let gone: HashSet<PackId> = swept.packs.iter().copied().collect();
+    let gone: BTreeSet<PackId> = swept.packs.iter().copied().collect();
     let objects = Objects::load(repository, CacheSizes::default())?;
     rewrite_index(repository, &objects, &gone)?;
     if ctx.cancel.is_cancelled() {
@@ -145,7 +145,7 @@ fn finish(
 fn rewrite_index(
     repository: &Repository,
     objects: &Objects,
-    gone: &HashSet<PackId>,
+    gone: &BTreeSet<PackId>,
 ) -> Result<(), Error> {
     let built = objects.with_index(|index| {
         let lists_gone = |it: &&Segment| it.packs().iter().any(|it| gone.contains(&it.id));
