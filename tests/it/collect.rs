@@ -87,7 +87,9 @@ impl Days {
     fn forget(&mut self, days: std::ops::Range<usize>) {
         let ids = self.ids[days].to_vec();
         mark(&self.repo, MarkAction::Forget, &ids);
-        ids.iter().for_each(|id| self.copies.forget(*id));
+        for id in ids {
+            self.copies.forget(id);
+        }
     }
 
     /// Everything that is kept is there, and nothing is wrong.
@@ -237,18 +239,15 @@ fn where_something_is_lost_nothing_is_collected() {
             Err(Error::Prune(PruneError::Lost { .. } | PruneError::Unreadable { .. })) => {
                 assert_eq!(repo.names(), names, "{pack}");
             }
-            // Contents that nobody reads while garbage is collected are checked by `check`.
+            // It was garbage, or is a content that nobody reads while garbage is collected: then `check` finds it missing.
             Ok(_) => {
-                assert!(!repo.check(true).unwrap().findings.is_empty() || is_whole(&days, &repo))
+                if repo.check(true).expect("a check").findings.is_empty() {
+                    days.copies.assert_equal(&repo);
+                }
             }
             Err(error) => panic!("{pack}: {error:?}"),
         }
     }
-}
-
-fn is_whole(days: &Days, repo: &TempRepo) -> bool {
-    days.copies.assert_equal(repo);
-    true
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn stats_tell_what_is_stored() {
     raw  N SIZE in 1 different object, before compression (N : 1)
     packs  1
     pending  0 B of packs that no snapshot lists
-    snapshots  1, and 0 forgotten
+    snapshots  1, and 0 forgotten whose space `esker prune` frees
 
     source  snapshots  entries  added  newest
     DIR/src  1  5  N SIZE  DATE TIME

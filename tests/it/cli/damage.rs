@@ -35,7 +35,7 @@ fn a_deleted_pack_is_named_with_what_it_hits() {
       hint: `esker backup --full SOURCE` stores anew what the source still has
     checked 2 snapshots, 1 pack, 2 objects; data not read (`--read-data` reads them) — DAMAGED, 1 finding
     --- stderr
-    TIME  WARN esker_engine::repo::objects: an object is missing from the index; the footers of unlisted packs are read
+    TIME  WARN esker_engine::repo::loading: an object is missing from the index; the footers of unlisted packs are read
     --- exit 3
     ");
     let found = sandbox.esker(["check", "--json"]).exits(3).json();
