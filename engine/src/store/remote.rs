@@ -136,12 +136,12 @@ impl<'a> Place<'a> {
         prefix: &'a str,
     ) -> Result<Vec<(K, &str)>, StoreError> {
         let settings = self.options.of(prefix).filter(|(name, _)| !name.ends_with("_ALLOW_HTTP"));
-        let key = |(name, value): (&str, &'a str)| match name.to_ascii_lowercase().parse() {
-            Ok(key) => Ok((key, value)),
-            Err(_) => {
-                let what = "this store does not know it".into();
-                Err(StoreError::Setting { name: name.into(), what })
-            }
+        let key = |(name, value): (&str, &'a str)| {
+            let key = name.to_ascii_lowercase().parse().map_err(|_| StoreError::Setting {
+                name: name.into(),
+                what: "this store does not know it".into(),
+            })?;
+            Ok((key, value))
         };
         settings.map(key).collect()
     }
