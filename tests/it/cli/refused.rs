@@ -378,8 +378,20 @@ fn stores_that_nobody_may_ask() {
         let command = sandbox.command(["snapshots", "--repo", url]);
         variables.iter().fold(command, |command, (name, value)| command.env(name, value)).run()
     };
-    assert_snapshot!(refused("s3://bucket/esker", &[]).fails().screen(), @"");
-    assert_snapshot!(refused("http://backups.example/dav", &[]).fails().screen(), @"");
+    assert_snapshot!(refused("s3://bucket/esker", &[]).fails().screen(), @"
+    --- stderr
+    error: cannot open the repository at `s3://bucket/esker`
+    caused by: there are no credentials for `s3://bucket/esker`: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN
+    hint: on a machine of that cloud: `export ESKER_ASK_METADATA_SERVICE=1`
+    --- exit 1
+    ");
+    assert_snapshot!(refused("http://backups.example/dav", &[]).fails().screen(), @"
+    --- stderr
+    error: cannot open the repository at `http://backups.example/dav`
+    caused by: `http://backups.example` would be asked over plain HTTP, which shows credentials to everybody on the way
+    hint: write `https://`, or `export ESKER_INSECURE_HTTP=1` where nobody listens
+    --- exit 1
+    ");
     let key = ("AZURE_STORAGE_ACCOUNT_KEY", "hidden-from-all!");
     let azure = refused("az://box", &[("AZURE_STORAGE_ACCOUNT_NAME", "acme"), key]).fails();
     assert!(!azure.err.contains(key.1), "{}", azure.report());
