@@ -208,7 +208,7 @@ fn hint_of_store(error: &StoreError) -> Option<String> {
         StoreError::Missing { .. } => "find out what is missing with `esker check`",
         StoreError::NoBucket { .. } => "make the bucket or container first, or check the address",
         StoreError::NoCredentials { .. } => {
-            "set them, or `export ESKER_ASK_METADATA_SERVICE=1` on a machine of that cloud"
+            "on a machine of that cloud: `export ESKER_ASK_METADATA_SERVICE=1`"
         }
         StoreError::PlainHttp { .. } => {
             "write `https://`, or `export ESKER_INSECURE_HTTP=1` where nobody listens"

@@ -9,6 +9,7 @@ mod fenced;
 mod format_compat;
 mod hostile;
 mod memory;
+mod probe;
 mod roundtrip;
 mod sequences;
 mod tidy;

@@ -20,6 +20,11 @@ struct Server {
     variables: Vec<(&'static str, String)>,
 }
 
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what they do not show")]
+fn left_out(name: &str) {
+    eprintln!("left out, because ESKER_TEST_{name} is not set: see tests/servers/run.sh");
+}
+
 impl Server {
     /// The server of this name, if it runs.
     fn find(name: &'static str, asked_with: &[(&'static str, &str)]) -> Option<Self> {
@@ -27,6 +32,7 @@ impl Server {
         let Some(url) = read("") else {
             let is_required = std::env::var_os("ESKER_REQUIRE_SERVERS").is_some();
             assert!(!is_required, "{name} does not run: see tests/servers/run.sh");
+            left_out(name);
             return None;
         };
         let endpoint = read("_ENDPOINT").unwrap_or_default();

@@ -61,7 +61,7 @@ pub enum StoreError {
         place: String,
     },
     /// There is nothing to show to the store.
-    #[error("there are no credentials for `{url}`: neither {variables} is set")]
+    #[error("there are no credentials for `{url}`: set {variables}")]
     NoCredentials {
         /// The address.
         url: String,

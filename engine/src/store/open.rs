@@ -46,7 +46,7 @@ fn authority(rest: &str) -> &str {
 }
 
 /// The address without what stands before the `@` of its host.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) if authority(rest).contains('@') => {
             let at = authority(rest).rfind('@').map_or(0, |at| at + 1);

@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::create::{By, EmulatedCreate};
+use super::open::without_password;
 use super::options::StoreOptions;
 use super::request::Patience;
 use super::{RetryPolicy, Store, StoreError};
@@ -111,7 +112,8 @@ impl<'a> Place<'a> {
         if let Some(rest) = plain {
             let allowed = self.options.insecure_http || self.options.is_on(allows_http);
             if !allowed && !is_loopback(rest.split('/').next().unwrap_or_default()) {
-                return Err(StoreError::PlainHttp { url: format!("http://{rest}") });
+                let url = without_password(&format!("http://{rest}"));
+                return Err(StoreError::PlainHttp { url });
             }
         }
         let agent = HeaderValue::from_static(concat!("esker/", env!("CARGO_PKG_VERSION")));
@@ -136,12 +138,12 @@ impl<'a> Place<'a> {
         prefix: &'a str,
     ) -> Result<Vec<(K, &str)>, StoreError> {
         let settings = self.options.of(prefix).filter(|(name, _)| !name.ends_with("_ALLOW_HTTP"));
-        let key = |(name, value): (&str, &'a str)| match name.to_ascii_lowercase().parse() {
-            Ok(key) => Ok((key, value)),
-            Err(_) => {
-                let what = "this store does not know it".into();
-                Err(StoreError::Setting { name: name.into(), what })
-            }
+        let key = |(name, value): (&str, &'a str)| {
+            let key = name.to_ascii_lowercase().parse().map_err(|_| StoreError::Setting {
+                name: name.into(),
+                what: "this store does not know it".into(),
+            })?;
+            Ok((key, value))
         };
         settings.map(key).collect()
     }
@@ -164,7 +166,7 @@ impl<'a> Place<'a> {
             || options.is_on("AWS_SKIP_SIGNATURE");
         self.need_credentials(
             is_known,
-            "AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, nor AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN",
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN",
         )?;
         let endpoint =
             options.get("AWS_ENDPOINT_URL_S3").or_else(|| options.get("AWS_ENDPOINT_URL"));
@@ -193,7 +195,7 @@ impl<'a> Place<'a> {
         let is_anonymous = options.is_on("GOOGLE_SKIP_SIGNATURE");
         self.need_credentials(
             is_anonymous || names.iter().any(|name| options.has(&[name])),
-            "GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_SERVICE_ACCOUNT, GOOGLE_SERVICE_ACCOUNT_KEY nor GOOGLE_BEARER_TOKEN",
+            "GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_SERVICE_ACCOUNT, GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_BEARER_TOKEN",
         )?;
         let mut builder = GoogleCloudStorageBuilder::new();
         for (key, value) in self.settings("GOOGLE_")? {
@@ -224,7 +226,7 @@ impl<'a> Place<'a> {
         let any = |names: &[&str]| names.iter().any(|name| options.has(&[name]));
         self.need_credentials(
             any(&one) || options.has(&client) && any(&secret) || options.is_on("AZURE_SKIP_SIGNATURE"),
-            "AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_TOKEN, nor AZURE_CLIENT_ID with AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
+            "AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_TOKEN, or AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
         )?;
         let endpoint = options.get("AZURE_STORAGE_ENDPOINT");
         let mut builder = MicrosoftAzureBuilder::new();
@@ -274,8 +276,11 @@ fn no_retry() -> RetryConfig {
     RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
-/// True for a host, and perhaps a port, of this machine.
+/// True for a host, and perhaps a port, of this machine. A user's name before the host is none.
 fn is_loopback(host_and_port: &str) -> bool {
+    if host_and_port.contains(['@', '\\', '?', '#']) {
+        return false;
+    }
     let host = match host_and_port.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host),
@@ -295,7 +300,14 @@ mod tests {
         {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "localhost.example.com", "10.0.0.1", "[::2]:80", "127.0.0.1.example.com"] {
+        for host in [
+            "",
+            "localhost.example.com",
+            "10.0.0.1",
+            "[::2]:80",
+            "127.0.0.1.example.com",
+            "localhost:80@example.com",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -5,6 +5,7 @@ mod faulty;
 mod memory_source;
 mod model;
 mod monitor;
+mod overwriting;
 mod repository;
 pub mod source_suite;
 
@@ -12,4 +13,5 @@ pub use faulty::{Call, Fault, FaultyStore, Operation};
 pub use memory_source::{MemorySource, Trouble, Volatile};
 pub use model::{Item, Key, Model, noise, read_one, read_snapshot, words};
 pub use monitor::{CancelAfter, TickingClock};
+pub use overwriting::OverwritingStore;
 pub use repository::{TempRepo, runtime, small_options};

@@ -43,8 +43,8 @@ fn places_without_a_repository() {
     assert_snapshot!(open("ftp://host/x").screen(), @"
     --- stderr
     error: cannot open the repository at `ftp://host/x`
-    caused by: `ftp://host/x` cannot be a repository: this version knows folders, `file://` and `memory://`, and not `ftp://`
-    hint: a repository is a folder, as in `--repo /backups/esker`
+    caused by: `ftp://host/x` cannot be a repository: this version knows folders, `file://`, `memory://`, `s3://`, `gs://`, `az://`, `http://` and `https://`, and not `ftp://`
+    hint: a repository is a folder, as in `--repo /backups/esker`, or an address such as `s3://bucket/esker`
     --- exit 1
     ");
     let backup = sandbox.command(["backup", "./empty", "--repo", "missing"]).run().fails();
@@ -369,4 +369,32 @@ fn odd_amounts_of_memory_are_made_do_with() {
     sandbox.esker(["backup", "./src", "--full", "--memory", "8000000TiB"]).ok();
     sandbox.esker(["restore", "latest", "--to", "huge", "--memory", "8000000TiB"]).ok();
     assert_eq!(sandbox.files("huge"), sandbox.files("src"));
+}
+
+#[test]
+fn stores_that_nobody_may_ask() {
+    let sandbox = Sandbox::empty();
+    let refused = |url: &str, variables: &[(&str, &str)]| {
+        let command = sandbox.command(["snapshots", "--repo", url]);
+        variables.iter().fold(command, |command, (name, value)| command.env(name, value)).run()
+    };
+    assert_snapshot!(refused("s3://bucket/esker", &[]).fails().screen(), @"
+    --- stderr
+    error: cannot open the repository at `s3://bucket/esker`
+    caused by: there are no credentials for `s3://bucket/esker`: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN
+    hint: on a machine of that cloud: `export ESKER_ASK_METADATA_SERVICE=1`
+    --- exit 1
+    ");
+    assert_snapshot!(refused("http://backups.example/dav", &[]).fails().screen(), @"
+    --- stderr
+    error: cannot open the repository at `http://backups.example/dav`
+    caused by: `http://backups.example` would be asked over plain HTTP, which shows credentials to everybody on the way
+    hint: write `https://`, or `export ESKER_INSECURE_HTTP=1` where nobody listens
+    --- exit 1
+    ");
+    let key = ("AZURE_STORAGE_ACCOUNT_KEY", "hidden-from-all!");
+    let azure = refused("az://box", &[("AZURE_STORAGE_ACCOUNT_NAME", "acme"), key]).fails();
+    assert!(!azure.err.contains(key.1), "{}", azure.report());
+    let address = refused("https://me:hidden-from-all@backups.example/dav", &[]).misused();
+    assert!(!address.err.contains("hidden") && address.err.contains("WEBDAV_PASSWORD"));
 }

@@ -7,85 +7,7 @@ use object_store::prefix::PrefixStore;
 
 use super::*;
 use crate::store::create::{By, EmulatedCreate};
-use crate::testing::{FaultyStore, Operation};
-
-/// A store that takes every creation for an overwrite, as some servers do.
-fn overwriting() -> Arc<dyn ObjectStore> {
-    let inner = Arc::new(InMemory::new());
-    Arc::new(EmulatedCreate::new(Arc::new(Careless(inner)), By::Looking))
-}
-
-/// Says of every object that it is not there when it is looked up.
-#[derive(Debug)]
-struct Careless(Arc<InMemory>);
-
-impl std::fmt::Display for Careless {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "careless")
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Careless {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: object_store::PutPayload,
-        options: PutOptions,
-    ) -> object_store::Result<object_store::PutResult> {
-        self.0.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: object_store::PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn object_store::MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(
-        &self,
-        location: &Path,
-        options: GetOptions,
-    ) -> object_store::Result<object_store::GetResult> {
-        if options.head {
-            let path = location.to_string();
-            return Err(object_store::Error::NotFound { path, source: "careless".into() });
-        }
-        self.0.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: stream::BoxStream<'static, object_store::Result<Path>>,
-    ) -> stream::BoxStream<'static, object_store::Result<Path>> {
-        self.0.delete_stream(locations)
-    }
-
-    fn list(
-        &self,
-        prefix: Option<&Path>,
-    ) -> stream::BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-
-    async fn list_with_delimiter(
-        &self,
-        prefix: Option<&Path>,
-    ) -> object_store::Result<object_store::ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(
-        &self,
-        from: &Path,
-        to: &Path,
-        options: object_store::CopyOptions,
-    ) -> object_store::Result<()> {
-        self.0.copy_opts(from, to, options).await
-    }
-}
+use crate::testing::{FaultyStore, Operation, OverwritingStore};
 
 #[test]
 fn good_stores_are_proven_and_left_clean() {
@@ -107,7 +29,8 @@ fn good_stores_are_proven_and_left_clean() {
 #[test]
 fn a_store_that_overwrites_is_found_out() {
     let runtime = runtime();
-    let store = Store::new(overwriting(), "careless", runtime.handle().clone());
+    let overwriting = Arc::new(OverwritingStore::new(Arc::new(InMemory::new())));
+    let store = Store::new(overwriting, "overwriting", runtime.handle().clone());
     let probe = store.probe().unwrap();
     assert!(!probe.creates_once && probe.reads_own_writes && probe.lists_own_writes, "{probe:?}");
     assert!(!probe.is_proven() && store.list("").unwrap().is_empty());
