@@ -178,7 +178,15 @@ impl Repository {
     }
 
     fn read_history(&self) -> Result<History, RepoError> {
-        let mut history = History { decisions: self.decisions()?, ..History::default() };
+        let mut history = History::default();
+        match self.decisions() {
+            Ok(decisions) => history.decisions = decisions,
+            Err(RepoError::Store(error)) => return Err(error.into()),
+            // Whoever reads can do without; whoever stores or collects cannot, and asks by itself.
+            Err(error) => {
+                history.damaged.push(DamagedObject { name: error.object().into(), error });
+            }
+        }
         self.read_room("commits", SealedKind::Slot, &mut history, |history, name, id, slot| {
             let ObjectName::Slot(name) = name else { return };
             match slot {

@@ -396,6 +396,14 @@ impl std::fmt::Debug for Repository {
 }
 
 impl RepoError {
+    /// The stored object that it is about; the folder of the collector's decisions where it names none.
+    fn object(&self) -> &str {
+        match self {
+            Self::Sealed { name, .. } => name,
+            _ => "gc",
+        }
+    }
+
     /// Damage of a sealed object.
     fn sealed(name: &impl ToString) -> impl Fn(SealedError) -> Self {
         let name = name.to_string();

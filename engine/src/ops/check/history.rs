@@ -25,17 +25,20 @@ pub(super) fn check(repository: &Repository, report: &mut CheckReport) -> Result
     let listed = Names(listed);
     copies(repository, &listed, report);
     for damaged in &history.damaged {
-        let is_commit = damaged.name.starts_with("commits/");
-        let effect = if is_commit {
-            "a snapshot, or the end of a session, cannot be read"
-        } else {
-            "a mark on a snapshot cannot be read and does not count"
+        let effect = match damaged.name.split('/').next() {
+            Some("commits") => "a snapshot, or the end of a session, cannot be read",
+            Some("gc") => "what a collector decided cannot be read: no backup and no `prune` works",
+            _ => "a mark on a snapshot cannot be read and does not count",
         };
         report.findings.push(Finding {
             object: damaged.name.clone(),
             kind: "damaged".into(),
             effect: format!("{effect}: {}", chain(&damaged.error)),
-            hint: "other snapshots are not affected; see `esker snapshots`".into(),
+            hint: if damaged.name.starts_with("gc") {
+                "remove it if it is a stranger's, else bring it back from a copy".into()
+            } else {
+                "other snapshots are not affected; see `esker snapshots`".into()
+            },
         });
     }
     chains(&history, &listed, report);

@@ -81,6 +81,8 @@ pub(super) struct Marks {
     pub(super) packs: HashMap<PackId, PackMarks>,
     /// Packs of the listing that nothing describes: their footers cannot be read.
     pub(super) unreadable: Vec<(PackId, PackKind, u64)>,
+    /// Packs that no segment lists, left behind by somebody who died: no home for what is elsewhere.
+    orphans: HashSet<PackId>,
     /// Packs that are to go: no home for anybody who has another one.
     avoided: HashSet<PackId>,
     /// Trees and lists that live in packs of which no marks are kept, because they came later.
@@ -91,11 +93,14 @@ impl Marks {
     /// Lists the packs, reads the index and the footers that no segment lists, and counts the objects.
     pub(super) fn new(objects: &Arc<Objects>, avoided: HashSet<PackId>) -> Result<Self, Error> {
         let listed = objects.listed_packs("packs")?;
+        let mut orphans: HashSet<PackId> = listed.iter().map(|(id, _, _)| *id).collect();
+        objects.with_index(|index| index.packs().for_each(|pack| _ = orphans.remove(&pack.id)));
         objects.read_unlisted()?;
         let mut marks = Self {
             objects: Arc::clone(objects),
             packs: HashMap::with_capacity(listed.len()),
             unreadable: Vec::new(),
+            orphans,
             avoided,
             elsewhere: HashSet::new(),
         };
@@ -258,8 +263,13 @@ impl Marks {
     /// The one place that counts: outside of avoided packs if there is one, else of the pack with the smallest name. Of two
     /// places one may only have the same prefix; a single one is believed, for it keeps at most too much.
     fn home(&self, id: &ObjectId, mut places: Vec<Place>) -> Result<Option<Place>, Error> {
-        if places.len() > 1 {
-            places.sort_by_key(|it| (self.avoided.contains(&it.pack.id), it.pack.id, it.frame));
+        // A pack that was not listed came later, or is gone and an index lists it still.
+        let is_known = |it: &Place| self.packs.contains_key(&it.pack.id);
+        if places.len() > 1 || !places.iter().all(is_known) {
+            places.sort_by_key(|it| {
+                let pack = it.pack.id;
+                (self.avoided.contains(&pack), self.orphans.contains(&pack), pack, it.frame)
+            });
             for place in places {
                 match self.objects.is_listed(&place, id) {
                     Ok(true) => return Ok(Some(place)),
