@@ -1,5 +1,7 @@
 //! A collector where things are broken, or break.
 
+use std::time::Duration;
+
 use esker_engine::Error;
 use esker_engine::ops::backup::backup;
 use esker_engine::ops::prune::{PruneError, PruneOptions, prune};
@@ -30,6 +32,12 @@ fn what_a_dead_process_left_behind_goes() {
     backup(&repository, &days.source, &small_options(), &ctx).expect_err("it died");
     drop(repository);
     let packs = days.pack_bytes();
+    // Another machine does not know that it died, and waits for as long as it was told.
+    let other = days.repo.fork().another_client();
+    let report = collect(&other, &patient());
+    assert_eq!((report.deleted_packs, report.plan.open_packs > 0), (0, true), "{report:?}");
+    let report = collect(&other, &PruneOptions { patience: Duration::ZERO, ..patient() });
+    assert!(report.deleted_packs > 0, "{report:?}");
     let report = collect(&days.repo, &patient());
     assert!(report.deleted_packs > 0 && days.pack_bytes() < packs, "{report:?}");
     days.assert_whole();

@@ -260,7 +260,8 @@ impl Marks {
         }
     }
 
-    /// The one place that counts: outside of avoided packs if there is one, else of the pack with the smallest name. Of two
+    /// The one place that counts: in a pack that somebody lists, outside of avoided packs if there is one, else of the pack with the
+    /// smallest name. Of two
     /// places one may only have the same prefix; a single one is believed, for it keeps at most too much.
     fn home(&self, id: &ObjectId, mut places: Vec<Place>) -> Result<Option<Place>, Error> {
         // A pack that was not listed came later, or is gone and an index lists it still.
@@ -268,7 +269,7 @@ impl Marks {
         if places.len() > 1 || !places.iter().all(is_known) {
             places.sort_by_key(|it| {
                 let pack = it.pack.id;
-                (self.avoided.contains(&pack), self.orphans.contains(&pack), pack, it.frame)
+                (self.orphans.contains(&pack), self.avoided.contains(&pack), pack, it.frame)
             });
             for place in places {
                 match self.objects.is_listed(&place, id) {

@@ -91,6 +91,8 @@ pub fn prune(
             refuse_unproven(repository)?;
         }
         repository.fence_dead_sessions(ctx)?;
+        // The packs of those who died elsewhere are garbage only when their sessions have ended.
+        sweep::settle(repository, u32::MAX, options, ctx)?;
         sweep::resume(repository, options, ctx, &mut report)?;
         if !report.waiting_for.is_empty() {
             return Ok(report);

@@ -88,8 +88,8 @@ pub(super) fn second_half(
     finish(repository, epoch, &swept, ctx, report)
 }
 
-/// Sessions from before the condemned list that are open still. Those that were open for too long are ended.
-fn settle(
+/// Sessions from before an epoch that are open still. Those that were open for too long are ended.
+pub(super) fn settle(
     repository: &Repository,
     epoch: u32,
     options: &PruneOptions,
