@@ -168,18 +168,30 @@ impl TempRepo {
         self.try_create(self.store()).expect("the repository is made")
     }
 
-    /// Makes the repository through a given store.
-    pub fn try_create(&self, store: Store) -> Result<Arc<Repository>, RepoError> {
-        // The stores of tests are in this process, and faults would hit the trying too.
+    /// Makes the repository in a store that is said to be proven: nobody tries it again for `prune`, and `check` does.
+    pub fn create_proven(&self) -> Arc<Repository> {
         let proven = Probe {
             creates_once: true,
             reads_own_writes: true,
             lists_own_writes: true,
             network_file_system: None,
         };
+        self.create_with(self.store(), Some(proven)).expect("the repository is made")
+    }
+
+    /// Makes the repository through a given store.
+    pub fn try_create(&self, store: Store) -> Result<Arc<Repository>, RepoError> {
+        self.create_with(store, None)
+    }
+
+    fn create_with(
+        &self,
+        store: Store,
+        probe: Option<Probe>,
+    ) -> Result<Arc<Repository>, RepoError> {
         let options = CreateOptions {
             unlocks: vec![self.unlock.clone()],
-            store: Some(proven),
+            store: probe,
             ..CreateOptions::default()
         };
         let client = |_| Client::open(self.state.path().into());

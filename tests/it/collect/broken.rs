@@ -88,7 +88,7 @@ fn whatever_cannot_be_read_stops_the_collector() {
 /// A small repository of which half is forgotten, with something to store again.
 fn small_days() -> Days {
     let repo = TempRepo::memory();
-    repo.create();
+    repo.create_proven();
     let source = MemorySource::new("small", &["issues"]);
     let mut days = Days { repo, source, copies: Copies::default(), ids: Vec::new() };
     for day in 0..5 {

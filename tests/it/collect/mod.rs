@@ -47,7 +47,7 @@ impl Days {
     }
 
     fn within(repo: TempRepo, days: u64) -> Self {
-        repo.create();
+        repo.create_proven();
         let source = issues_and_files("days", 60);
         let mut this = Self { repo, source, copies: Copies::default(), ids: Vec::new() };
         (0..days).for_each(|_| this.day());
