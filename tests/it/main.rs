@@ -8,6 +8,7 @@ mod fenced;
 mod format_compat;
 mod hostile;
 mod memory;
+mod protocol;
 mod roundtrip;
 mod sequences;
 mod tidy;
