@@ -32,6 +32,8 @@ impl fmt::Display for Broken {
     }
 }
 
+type Fingerprints = HashSet<u128, BuildHasherDefault<Fingerprint>>;
+
 /// What was found.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -56,34 +58,33 @@ pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules) -> Found {
         *actor = role.start();
     }
     let first = State { store: *start, actors };
-    let mut seen = HashSet::<u128, BuildHasherDefault<Fingerprint>>::default();
+    let mut seen = Fingerprints::default();
+    let mut alone = Fingerprints::default();
     let mut visits = vec![Visit { from: 0, actor: 0 }];
     let mut queue = VecDeque::from([(0, first)]);
-    seen.insert(fingerprint(&first));
+    seen.insert(fingerprints(&first).0);
     while let Some((number, state)) = queue.pop_front() {
-        let mut ended = true;
         for (actor, role) in cast.iter().enumerate() {
             let mut next = state;
             let actor = actor as u8;
             if step(&mut next, actor, role, rules).is_none() {
                 continue;
             }
-            ended = false;
-            if !seen.insert(fingerprint(&next)) {
+            let (whole, stored) = fingerprints(&next);
+            if !seen.insert(whole) {
                 continue;
             }
             visits.push(Visit { from: number, actor });
             let reached = visits.len() as u32 - 1;
-            if let Some(invariant) = invariants::broken(&next, rules) {
+            let broken = invariants::broken(&next, rules).or_else(|| {
+                let stays = alone.insert(stored) && invariants::garbage_stays(&next.store, rules);
+                stays.then_some(Invariant::GarbageGoesInTheEnd)
+            });
+            if let Some(invariant) = broken {
                 let trace = trace(&first, &visits, reached, cast, rules);
                 return Found { states: seen.len(), broken: Some(Broken { invariant, trace }) };
             }
             queue.push_back((reached, next));
-        }
-        if ended && invariants::garbage_stays(&state, rules) {
-            let invariant = Invariant::GarbageGoesInTheEnd;
-            let trace = trace(&first, &visits, number, cast, rules);
-            return Found { states: seen.len(), broken: Some(Broken { invariant, trace }) };
         }
     }
     Found { states: seen.len(), broken: None }
@@ -111,14 +112,17 @@ fn trace(first: &State, visits: &[Visit], last: u32, cast: &[Role], rules: &Rule
     steps.into_iter().rev().map(tell).collect()
 }
 
-fn fingerprint(state: &State) -> u128 {
+/// Fingerprints of the state, and of what is stored in it.
+fn fingerprints(state: &State) -> (u128, u128) {
     let mut hasher = Fingerprint::default();
-    state.hash(&mut hasher);
-    hasher.whole()
+    state.store.hash(&mut hasher);
+    let stored = hasher.clone().whole();
+    state.actors.hash(&mut hasher);
+    (hasher.whole(), stored)
 }
 
 /// Folds what it is given into two words; a fingerprint itself is passed through.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Fingerprint {
     word: u64,
     bytes: u32,

@@ -78,8 +78,8 @@ fn decisions_are_followed(store: &Store) -> bool {
 }
 
 /// Lets a collector run alone, and looks what it leaves.
-pub(crate) fn garbage_stays(state: &State, rules: &Rules) -> bool {
-    let mut store = state.store;
+pub(crate) fn garbage_stays(stored: &Store, rules: &Rules) -> bool {
+    let mut store = *stored;
     let plan = CollectorPlan {
         runs: 3,
         epochs: u8::MAX,

@@ -26,8 +26,12 @@ pub(crate) enum Mutant {
     CommitBeforeSegments,
     /// A checkpoint fills slot n before session n+1 is open.
     CheckpointBeforeNextSession,
+    /// Session n+1 is opened without reading the decisions.
+    NextSessionReadsNothing,
     /// A writer that meets a fence with a checkpoint goes on in session n+1.
     FencedCheckpointGoesOn,
+    /// A writer that meets a fence opens another session, and keeps what it has found before.
+    FencedKeepsItsFinds,
 
     // Collectors.
     /// The sessions of the first half are those that the second one waits for.
@@ -57,6 +61,11 @@ pub(crate) enum Mutant {
     /// Fences are deleted with the slots that do not count any more.
     FencesDeleted,
 
+    /// No epoch is begun where there is nothing to condemn or drop but open sessions.
+    NoEpochForOpenSessions,
+    /// An epoch that is swept is not finished before the next one begins.
+    EpochLeftUnfinished,
+
     // Undelete and readers.
     /// The decisions are listed before the mark is created.
     UndeleteListsFirst,
@@ -70,11 +79,13 @@ pub(crate) enum Mutant {
     CondemnedNotListedAgain,
     /// Packs of open sessions are condemned like any other.
     OpenPacksCondemned,
+    /// Sessions and slots are listed before the packs.
+    SessionsBeforePacks,
 }
 
 impl Mutant {
     /// All that some scenario must notice.
-    pub(crate) const CRITICAL: [Self; 28] = [
+    pub(crate) const CRITICAL: [Self; 32] = [
         Self::DecisionsBeforeMarker,
         Self::ParentBeforeMarker,
         Self::StaleIndex,
@@ -86,7 +97,9 @@ impl Mutant {
         Self::CommitUnderOwnName,
         Self::CommitBeforeSegments,
         Self::CheckpointBeforeNextSession,
+        Self::NextSessionReadsNothing,
         Self::FencedCheckpointGoesOn,
+        Self::FencedKeepsItsFinds,
         Self::SessionsBeforeCondemned,
         Self::SessionsNotAwaited,
         Self::CommitsNotReadAgain,
@@ -100,14 +113,16 @@ impl Mutant {
         Self::SegmentsDeletedFirst,
         Self::FloorRuleOmitted,
         Self::FencesDeleted,
+        Self::NoEpochForOpenSessions,
+        Self::EpochLeftUnfinished,
         Self::UndeleteListsFirst,
         Self::ReaderNeverReloads,
         Self::ReaderReloadsOnce,
     ];
 
     /// Steps that make collecting cheaper, not safer.
-    pub(crate) const REDUNDANT: [Self; 2] =
-        [Self::CondemnedNotListedAgain, Self::OpenPacksCondemned];
+    pub(crate) const REDUNDANT: [Self; 3] =
+        [Self::CondemnedNotListedAgain, Self::OpenPacksCondemned, Self::SessionsBeforePacks];
 }
 
 /// The protocol as it is, or with one mutant.

@@ -60,6 +60,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         two_writers(),
         parent_of_a_parent(),
         checkpoints(),
+        checkpoints_two_collectors(),
         two_collectors(),
         two_second_halves(),
         repacking(),
@@ -101,13 +102,30 @@ fn parent_of_a_parent() -> Scenario {
 fn checkpoints() -> Scenario {
     let long =
         WriterPlan { checkpoint: Some(Set::of(&[0, 1])), objects: Set::of(&[0, 1, 2]), ..WRITER };
-    let short = WriterPlan { objects: Set::of(&[3]), restarts: 0, ..WRITER };
-    let mut store = store(&[&[0]], &[&[0]]);
+    let short = WriterPlan { objects: Set::of(&[0]), restarts: 0, ..WRITER };
+    let mut store = store(&[&[0, 2]], &[&[0], &[2]]);
     store.session_mut(0).marks = 1;
     Scenario {
         name: "checkpoints, superseded by another writer",
         store,
         cast: vec![Role::Writer(long), Role::Writer(short), collector()],
+        notices: &[],
+    }
+}
+
+fn checkpoints_two_collectors() -> Scenario {
+    let long =
+        WriterPlan { checkpoint: Some(Set::of(&[0, 1])), objects: Set::of(&[0, 1, 2]), ..WRITER };
+    let mut store = store(&[&[0, 2]], &[&[0], &[2]]);
+    store.session_mut(0).marks = 1;
+    Scenario {
+        name: "checkpoints, two collectors, two epochs",
+        store,
+        cast: vec![
+            Role::Writer(long),
+            Role::Collector(CollectorPlan { runs: 2, epochs: 2, ..COLLECTOR }),
+            Role::Collector(CollectorPlan { epochs: 2, ..COLLECTOR }),
+        ],
         notices: &[],
     }
 }
@@ -194,16 +212,16 @@ fn reader_in_two_epochs() -> Scenario {
 
 fn undelete() -> Scenario {
     let mut store = store(&[&[0], &[1]], &[&[0], &[1]]);
-    store.session_mut(0).marks = 1;
+    store.session_mut(1).marks = 1;
     Scenario {
-        name: "undelete, a collector in two processes, forgotten again",
+        name: "forgotten, undeleted, forgotten again, a collector in two processes",
         store,
         cast: vec![
             Role::Collector(CollectorPlan { first_half_only: true, ..COLLECTOR }),
             collector(),
+            Role::Forget(Forget::Session(0)),
             Role::Undelete(0),
             Role::Forget(Forget::Again(0)),
-            Role::Forget(Forget::Session(1)),
         ],
         notices: &[],
     }
@@ -230,6 +248,7 @@ fn late_copies() -> Scenario {
         cast: vec![
             Role::Collector(runs),
             Role::Late(Late::Commit(0)),
+            Role::Late(Late::Marker(0)),
             Role::Forget(Forget::Session(1)),
             writer(&[0]),
         ],

@@ -63,6 +63,7 @@ pub(super) enum CollectorStep {
     ListOpen,
     Fence,
     CreateClosed,
+    ReadMarksAgain,
     ReadCommitsAgain,
     ReadIndexAgain,
     CreateSwept,
@@ -104,7 +105,7 @@ impl Collector {
     ) -> Option<&'static str> {
         Some(match self.at {
             At::Ended => return None,
-            At::ListGc => self.list_gc(plan, store),
+            At::ListGc => self.list_gc(plan, store, rules),
             At::ListPacks => {
                 self.packs = store.present;
                 self.at = At::ReadIndex;
@@ -112,13 +113,15 @@ impl Collector {
             }
             At::ReadIndex => {
                 self.index = store.index();
-                self.at = At::ListSessions;
+                let sessions = rules.is(Mutant::SessionsBeforePacks);
+                self.at = if sessions { At::ReadCommits } else { At::ListSessions };
                 "(2) reads the index"
             }
             At::ListSessions => {
                 self.open = store.sessions_where(|_, it| it.is_open());
                 self.slots = store.sessions_where(|_, it| it.slot == Slot::Commit);
-                self.at = At::ReadCommits;
+                let packs = rules.is(Mutant::SessionsBeforePacks);
+                self.at = if packs { At::ListPacks } else { At::ReadCommits };
                 "(3) lists sessions and slots"
             }
             At::ReadCommits => self.read_commits(plan, store, rules),
@@ -158,11 +161,13 @@ impl Collector {
         })
     }
 
-    fn list_gc(&mut self, plan: &CollectorPlan, store: &Store) -> &'static str {
+    fn list_gc(&mut self, plan: &CollectorPlan, store: &Store, rules: &Rules) -> &'static str {
         let highest = store.highest();
         self.epoch = highest;
         if highest == 0 {
-            self.begin_epoch(plan);
+            self.begin_epoch(plan, rules);
+        } else if store.epoch(highest).swept && rules.is(Mutant::EpochLeftUnfinished) {
+            self.begin_epoch(plan, rules);
         } else if store.epoch(highest).swept {
             self.finishing = true;
             self.at = At::ListWhatGoes;
@@ -173,12 +178,14 @@ impl Collector {
     }
 
     /// Goes on with the first half of the next epoch.
-    pub(super) fn begin_epoch(&mut self, plan: &CollectorPlan) {
+    pub(super) fn begin_epoch(&mut self, plan: &CollectorPlan, rules: &Rules) {
         let epoch = self.epoch + 1;
         if epoch > plan.epochs {
             return self.end_run(plan);
         }
-        *self = Self { at: At::ListPacks, epoch, runs: self.runs, ..Self::new(plan) };
+        let sessions = rules.is(Mutant::SessionsBeforePacks);
+        let at = if sessions { At::ListSessions } else { At::ListPacks };
+        *self = Self { at, epoch, runs: self.runs, ..Self::new(plan) };
     }
 
     /// Ends a run; the next one starts with nothing in hand.
@@ -221,15 +228,18 @@ impl Collector {
             self.objects = living.that(|object| home(object).is_some_and(|it| sources.has(it)));
             self.doomed = self.doomed | sources;
         }
+        // An open session alone is reason enough for an epoch: its packs were spared, and nobody else
+        // fences it if its writer is dead.
+        let spared = !self.open.is_empty() && !rules.is(Mutant::NoEpochForOpenSessions);
+        let something = spared || !self.doomed.is_empty() || !self.commits.is_empty();
         self.open = only_if(rules.is(Mutant::SessionsBeforeCondemned), self.open);
-        self.at = if self.doomed.is_empty() && self.commits.is_empty() {
+        if !something {
             self.end_run(plan);
-            self.at
         } else if self.objects.is_empty() {
-            At::CreateCondemned
+            self.at = At::CreateCondemned;
         } else {
-            At::OpenOwn
-        };
+            self.at = At::OpenOwn;
+        }
         "(4) reads commits and marks, (5) marks"
     }
 

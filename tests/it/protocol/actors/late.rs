@@ -12,8 +12,8 @@ use super::super::store::{Slot, Store};
 pub(crate) enum Late {
     /// The commit of this session.
     Commit(u8),
-    /// The commit of the first session of this actor.
-    CommitOf(u8),
+    /// The marker of this session.
+    Marker(u8),
     /// This pack.
     Pack(u8),
 }
@@ -28,9 +28,12 @@ impl Late {
                 }
                 session.slot = Slot::Commit;
             }
-            Self::CommitOf(actor) => {
-                let copied = store.sessions_where(|_, it| it.actor == actor && it.time > 0);
-                return Self::Commit(copied.first()?).step(done, store);
+            Self::Marker(session) => {
+                let session = store.session_mut(session);
+                if session.marker {
+                    return None;
+                }
+                session.marker = true;
             }
             Self::Pack(pack) => {
                 if store.present.has(pack) {

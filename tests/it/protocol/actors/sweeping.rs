@@ -19,11 +19,16 @@ impl Collector {
             At::Fence => self.fence_next(store, rules),
             At::CreateClosed => {
                 store.epoch_mut(self.epoch).closed = true;
-                self.at = At::ReadCommitsAgain;
+                self.at = At::ReadMarksAgain;
                 if rules.is(Mutant::MarksBeforeClosed) {
                     self.at = At::ReadIndexAgain;
                 }
                 "(9) creates closed"
+            }
+            At::ReadMarksAgain => {
+                self.commits = store.forgotten(store.all_sessions());
+                self.at = At::ReadCommitsAgain;
+                "(9) reads the marks again"
             }
             At::ReadCommitsAgain => self.read_commits_again(store, rules),
             At::ReadIndexAgain => self.read_index_again(plan, store, rules),
@@ -32,7 +37,7 @@ impl Collector {
             At::StoreSegments => self.store_segments(store, rules),
             At::DeletePacks => self.delete_next(store),
             At::DeleteSlots => self.delete_slots(store, rules),
-            _ => self.delete_markers(plan, store),
+            _ => self.delete_markers(plan, store, rules),
         }
     }
 
@@ -62,7 +67,7 @@ impl Collector {
     fn after_fence(&mut self, rules: &Rules) {
         self.at = match rules.mutant {
             _ if !self.todo.is_empty() => At::Fence,
-            Some(Mutant::MarksBeforeClosed | Mutant::ClosedOmitted) => At::ReadCommitsAgain,
+            Some(Mutant::MarksBeforeClosed | Mutant::ClosedOmitted) => At::ReadMarksAgain,
             _ => At::CreateClosed,
         };
     }
@@ -73,7 +78,7 @@ impl Collector {
         if rules.is(Mutant::CommitsNotReadAgain) {
             commits = commits & self.slots;
         }
-        let mut given_up = store.forgotten(commits) | store.superseded(commits);
+        let mut given_up = (commits & self.commits) | store.superseded(commits);
         if !rules.is(Mutant::MoreThanDropped) {
             given_up = given_up & store.epoch(self.epoch).dropped;
         }
@@ -86,7 +91,7 @@ impl Collector {
         if rules.is(Mutant::MarksBeforeClosed) && !store.epoch(epoch).closed {
             self.at = At::CreateClosed;
         }
-        "(9) reads commits and marks again"
+        "(9) reads the commits again"
     }
 
     fn read_index_again(
@@ -186,7 +191,12 @@ impl Collector {
         "(12) deletes slots that do not count any more"
     }
 
-    fn delete_markers(&mut self, plan: &CollectorPlan, store: &mut Store) -> &'static str {
+    fn delete_markers(
+        &mut self,
+        plan: &CollectorPlan,
+        store: &mut Store,
+        rules: &Rules,
+    ) -> &'static str {
         if !self.index.is_empty() {
             // The mutant: the old segments go before there are new ones.
             store.segments = store.segments - self.index;
@@ -198,7 +208,7 @@ impl Collector {
             session.marker &= session.epoch >= self.epoch;
         }
         if self.finishing {
-            self.begin_epoch(plan);
+            self.begin_epoch(plan, rules);
         } else {
             self.end_run(plan);
         }

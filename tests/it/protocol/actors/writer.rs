@@ -33,6 +33,8 @@ pub(crate) struct Writer {
     /// The highest epoch, and the floor, that were listed after the marker.
     seen: u8,
     floor: u8,
+    /// Commits that are forgotten.
+    forgotten: Set,
     /// Packs that are not reused.
     avoided: Set,
     /// Packs that the index lists.
@@ -49,6 +51,7 @@ enum WriterStep {
     ListGc,
     CreateMarker,
     ReadDecisions,
+    ReadMarks,
     ChooseParent,
     LoadIndex,
     StorePack,
@@ -74,6 +77,7 @@ impl Writer {
             second_part: false,
             seen: 0,
             floor: 0,
+            forgotten: Set::EMPTY,
             avoided: Set::EMPTY,
             index: Set::EMPTY,
             had: Set::EMPTY,
@@ -95,6 +99,11 @@ impl Writer {
                 return Some(self.create_marker(me, plan, store, rules));
             }
             At::ReadDecisions => return Some(self.read_decisions(plan, store, rules)),
+            At::ReadMarks => {
+                self.forgotten = store.forgotten(store.all_sessions());
+                self.at = At::ChooseParent;
+                return Some("reads the marks");
+            }
             At::ChooseParent => {
                 self.choose_parent(plan, store, rules);
                 self.at = At::LoadIndex;
@@ -110,7 +119,7 @@ impl Writer {
             At::ReadDecisionsOfNext => {
                 return Some(self.read_decisions_of_next(plan, store, rules));
             }
-            At::LookForFence => return Some(self.look_for_fence(plan, store)),
+            At::LookForFence => return Some(self.look_for_fence(plan, store, rules)),
             At::Commit => return Some(self.commit(plan, store, rules)),
             At::Ended => {}
         }
@@ -134,6 +143,7 @@ impl Writer {
             Some(Mutant::ParentBeforeMarker) => {
                 self.floor = store.floor();
                 self.seen = store.highest();
+                self.forgotten = store.forgotten(store.all_sessions());
                 self.choose_parent(plan, store, rules);
                 Some("chooses the parent")
             }
@@ -162,12 +172,15 @@ impl Writer {
         if self.at == At::CreateMarker {
             self.session = session;
             self.at = match rules.mutant {
-                Some(Mutant::DecisionsBeforeMarker) => At::ChooseParent,
+                Some(Mutant::DecisionsBeforeMarker) => At::ReadMarks,
                 _ => At::ReadDecisions,
             };
         } else {
             self.next = session;
             self.at = At::ReadDecisionsOfNext;
+            if rules.is(Mutant::NextSessionReadsNothing) {
+                self.at = At::Commit;
+            }
         }
         "creates a marker"
     }
@@ -196,12 +209,17 @@ impl Writer {
 
     fn read_decisions(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) -> &'static str {
         if self.too_late(store, rules) {
-            self.again(plan, At::CreateMarker);
+            self.again(plan, At::CreateMarker, rules);
             return "finds a higher epoch, and starts again";
         }
         self.learn(store, rules);
-        let chosen = rules.is(Mutant::ParentBeforeMarker);
-        self.at = if chosen { At::LoadIndex } else { At::ChooseParent };
+        self.at = At::ReadMarks;
+        if rules.is(Mutant::ParentBeforeMarker) {
+            self.at = At::LoadIndex;
+        } else if rules.is(Mutant::FencedKeepsItsFinds) && self.restarts < plan.restarts {
+            self.at = At::StorePack;
+            self.deduplicate(plan, store, rules);
+        }
         "reads the decisions"
     }
 
@@ -215,13 +233,14 @@ impl Writer {
         let commits = store.sessions_where(|session, it| {
             it.slot == Slot::Commit
                 && it.source == plan.source
-                && !it.is_forgotten()
+                && !self.forgotten.has(session)
                 && may_be(session)
         });
         let parent = commits.members().max_by_key(|commit| store.session(*commit).time);
         if let Some(parent) = parent {
             self.had = store.session(parent).objects & plan.objects;
         }
+        self.forgotten = Set::EMPTY;
     }
 
     /// Loads the index and looks up what the parent does not have.
@@ -236,9 +255,9 @@ impl Writer {
 
     /// Finds what is stored already of what is to be stored now.
     fn deduplicate(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) {
-        self.had = self.had | store.contents(self.index - self.avoided);
-        self.had = self.had & plan.objects;
-        if (self.wanted(plan) - self.had).is_empty() {
+        let wanted = self.wanted(plan);
+        self.had = self.had | (store.contents(self.index - self.avoided) & wanted);
+        if (wanted - self.had).is_empty() {
             self.after_segment(plan, rules);
         }
     }
@@ -297,9 +316,9 @@ impl Writer {
         "reads the decisions"
     }
 
-    fn look_for_fence(&mut self, plan: &WriterPlan, store: &Store) -> &'static str {
+    fn look_for_fence(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) -> &'static str {
         if store.session(self.session).slot == Slot::Fence {
-            self.again(plan, At::ListGc);
+            self.again(plan, At::ListGc, rules);
         } else {
             self.at = At::Commit;
         }
@@ -313,7 +332,7 @@ impl Writer {
             if checkpoint && rules.is(Mutant::FencedCheckpointGoesOn) {
                 self.go_on(plan, store, rules);
             } else {
-                self.again(plan, At::ListGc);
+                self.again(plan, At::ListGc, rules);
             }
             return "finds a fence in its slot, and starts again";
         }
@@ -350,13 +369,14 @@ impl Writer {
     }
 
     /// Starts again with nothing in hand, if it has not done so too often.
-    fn again(&mut self, plan: &WriterPlan, at: WriterStep) {
-        let epoch = self.epoch;
-        let restarts = self.restarts;
-        *self = Self::new(plan);
-        self.at = At::Ended;
-        if let Some(restarts) = restarts.checked_sub(1) {
-            *self = Self { at, epoch, restarts, ..*self };
+    fn again(&mut self, plan: &WriterPlan, at: WriterStep, rules: &Rules) {
+        let before = *self;
+        *self = Self { at: At::Ended, ..Self::new(plan) };
+        if let Some(restarts) = before.restarts.checked_sub(1) {
+            *self = Self { at, epoch: before.epoch, restarts, ..*self };
+            if rules.is(Mutant::FencedKeepsItsFinds) {
+                *self = Self { had: before.had, index: before.index, ..*self };
+            }
         }
     }
 }
