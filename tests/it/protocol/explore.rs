@@ -12,10 +12,26 @@ use super::store::Store;
 pub(crate) const ACTORS: usize = 5;
 
 /// One state of the whole: what is stored, and how far everybody has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) actors: [Actor; ACTORS],
+}
+
+/// Which promises are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Watch {
+    All,
+    One(Invariant),
+}
+
+impl Watch {
+    pub(crate) fn at(self, invariant: Invariant) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(one) => one == invariant,
+        }
+    }
 }
 
 /// A promise that was broken, and the shortest way there.
@@ -52,7 +68,7 @@ struct Visit {
 /// Every actor's next step is determined by the state, so a state has as many successors as there are
 /// actors that can go on. States that were visited are remembered by a fingerprint of 128 bits: among
 /// ten million states two share one with a probability below 10^-24.
-pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules) -> Found {
+pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules, watch: Watch) -> Found {
     let mut actors = [Actor::Once(true); ACTORS];
     for (actor, role) in actors.iter_mut().zip(cast) {
         *actor = role.start();
@@ -76,9 +92,10 @@ pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules) -> Found {
             }
             visits.push(Visit { from: number, actor });
             let reached = visits.len() as u32 - 1;
-            let broken = invariants::broken(&next, rules).or_else(|| {
-                let stays = alone.insert(stored) && invariants::garbage_stays(&next.store, rules);
-                stays.then_some(Invariant::GarbageGoesInTheEnd)
+            let garbage = Invariant::GarbageGoesInTheEnd;
+            let broken = invariants::broken(&next, rules, watch).or_else(|| {
+                let first = watch.at(garbage) && alone.insert(stored);
+                (first && invariants::garbage_stays(&next.store, rules)).then_some(garbage)
             });
             if let Some(invariant) = broken {
                 let trace = trace(&first, &visits, reached, cast, rules);
@@ -125,14 +142,14 @@ fn fingerprints(state: &State) -> (u128, u128) {
 #[derive(Clone, Default)]
 struct Fingerprint {
     word: u64,
-    bytes: u32,
+    filled: u8,
     low: u64,
     high: u64,
 }
 
 impl Fingerprint {
     fn mix(&mut self, word: u64) {
-        let low = u128::from(self.low ^ word) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let low = u128::from(self.low ^ word) * 0x9e37_79b9_7f4a_7c15;
         self.low = (low as u64) ^ ((low >> 64) as u64);
         let high = u128::from(self.high ^ word.rotate_left(32)) * 0xd6e8_feb8_6659_fd93;
         self.high = (high as u64) ^ ((high >> 64) as u64).rotate_left(17) ^ self.low;
@@ -140,7 +157,7 @@ impl Fingerprint {
 
     fn whole(mut self) -> u128 {
         self.mix(self.word);
-        self.mix(u64::from(self.bytes));
+        self.mix(u64::from(self.filled));
         (u128::from(self.high) << 64) | u128::from(self.low)
     }
 }
@@ -156,9 +173,10 @@ impl Hasher for Fingerprint {
 
     fn write_u8(&mut self, byte: u8) {
         self.word = (self.word << 8) | u64::from(byte);
-        self.bytes += 1;
-        if self.bytes.is_multiple_of(8) {
+        self.filled += 1;
+        if self.filled == 8 {
             self.mix(self.word);
+            self.filled = 0;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::actors::collector::{Collector, CollectorPlan};
 use super::actors::{Actor, Role};
-use super::explore::State;
+use super::explore::{State, Watch};
 use super::mutants::Rules;
 use super::sets::Set;
 use super::store::{Slot, Store};
@@ -34,27 +34,55 @@ pub(crate) enum Invariant {
     GarbageGoesInTheEnd,
 }
 
-/// The promise that this state breaks.
-pub(crate) fn broken(state: &State, rules: &Rules) -> Option<Invariant> {
+impl Invariant {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::NothingKeptIsLost,
+        Self::TheIndexFindsWhatIsKept,
+        Self::ReadersFindWhatIsKept,
+        Self::ASuccessfulCommitStays,
+        Self::UndeleteKeepsItsWord,
+        Self::TooLateIsTrue,
+        Self::OneCollectorAnEpoch,
+        Self::SweptStaysSwept,
+        Self::GarbageGoesInTheEnd,
+    ];
+}
+
+/// The promise that this state breaks; for garbage see `garbage_stays`.
+pub(crate) fn broken(state: &State, rules: &Rules, watch: Watch) -> Option<Invariant> {
     let store = &state.store;
     let counting = store.counting(rules);
-    let kept = counting - store.forgotten(counting) - store.superseded(counting);
-    let reach = store.reach(kept);
-    let damage = |actor: &Actor| matches!(actor, Actor::Reader(it) if it.reports_damage());
-    let checks = [
-        (Invariant::NothingKeptIsLost, reach.within(store.contents(store.present))),
-        (
-            Invariant::TheIndexFindsWhatIsKept,
-            reach.within(store.contents(store.present & store.index())),
-        ),
-        (Invariant::ReadersFindWhatIsKept, !state.actors.iter().any(damage)),
-        (Invariant::ASuccessfulCommitStays, successes_stay(store, counting)),
-        (Invariant::UndeleteKeepsItsWord, promises_hold(store, counting)),
-        (Invariant::TooLateIsTrue, store.sessions_where(|_, it| it.denied).0 & counting.0 == 0),
-        (Invariant::OneCollectorAnEpoch, decisions_are_followed(store)),
-        (Invariant::SweptStaysSwept, (store.ended & counting).is_empty()),
-    ];
-    checks.into_iter().find(|(_, holds)| !holds).map(|(invariant, _)| invariant)
+    let watched = Invariant::ALL.into_iter().filter(|invariant| watch.at(*invariant));
+    watched.into_iter().find(|invariant| !holds(*invariant, state, store, counting))
+}
+
+fn holds(invariant: Invariant, state: &State, store: &Store, counting: Set) -> bool {
+    match invariant {
+        Invariant::NothingKeptIsLost => {
+            store.reach(kept(store, counting)).within(store.contents(store.present))
+        }
+        Invariant::TheIndexFindsWhatIsKept => {
+            let found = store.present & store.index();
+            store.reach(kept(store, counting)).within(store.contents(found))
+        }
+        Invariant::ReadersFindWhatIsKept => {
+            let damage = |actor: &Actor| matches!(actor, Actor::Reader(it) if it.reports_damage());
+            !state.actors.iter().any(damage)
+        }
+        Invariant::ASuccessfulCommitStays => successes_stay(store, counting),
+        Invariant::UndeleteKeepsItsWord => {
+            store.sessions_where(|_, it| it.promised && it.marks == 2).within(counting)
+        }
+        Invariant::TooLateIsTrue => (store.sessions_where(|_, it| it.denied) & counting).is_empty(),
+        Invariant::OneCollectorAnEpoch => decisions_are_followed(store),
+        Invariant::SweptStaysSwept => (store.ended & counting).is_empty(),
+        Invariant::GarbageGoesInTheEnd => true,
+    }
+}
+
+/// The commits that nothing may happen to.
+fn kept(store: &Store, counting: Set) -> Set {
+    counting - store.forgotten(counting) - store.superseded(counting)
 }
 
 fn successes_stay(store: &Store, counting: Set) -> bool {
@@ -65,10 +93,6 @@ fn successes_stay(store: &Store, counting: Set) -> bool {
     let missing =
         store.sessions_where(|session, it| it.success && it.marks == 0 && !counting.has(session));
     missing.that(|it| !store.session(it).checkpoint || newer(it).is_empty()).is_empty()
-}
-
-fn promises_hold(store: &Store, counting: Set) -> bool {
-    store.sessions_where(|_, it| it.promised && it.marks == 2).within(counting)
 }
 
 fn decisions_are_followed(store: &Store) -> bool {
@@ -90,8 +114,7 @@ pub(crate) fn garbage_stays(stored: &Store, rules: &Rules) -> bool {
     let mut collector = Actor::Collector(Collector::new(&plan));
     let role = Role::Collector(plan);
     while role.step(u8::MAX, &mut collector, &mut store, rules).is_some() {}
-    let counting = store.counting(rules);
-    let kept = counting - store.forgotten(counting) - store.superseded(counting);
+    let kept = kept(&store, store.counting(rules));
     let reach = store.reach(kept);
     let holds_nothing = |pack| (store.contents(Set::of(&[pack])) & reach).is_empty();
     let dead_slot =

@@ -69,6 +69,8 @@ pub(crate) enum Mutant {
     // Undelete and readers.
     /// The decisions are listed before the mark is created.
     UndeleteListsFirst,
+    /// `closed` without `swept` is taken for too late.
+    UnknownIsTooLate,
     /// The index is not loaded anew when a pack is missing.
     ReaderNeverReloads,
     /// The index is loaded anew once, and never again.
@@ -85,7 +87,7 @@ pub(crate) enum Mutant {
 
 impl Mutant {
     /// All that some scenario must notice.
-    pub(crate) const CRITICAL: [Self; 32] = [
+    pub(crate) const CRITICAL: [Self; 33] = [
         Self::DecisionsBeforeMarker,
         Self::ParentBeforeMarker,
         Self::StaleIndex,
@@ -116,6 +118,7 @@ impl Mutant {
         Self::NoEpochForOpenSessions,
         Self::EpochLeftUnfinished,
         Self::UndeleteListsFirst,
+        Self::UnknownIsTooLate,
         Self::ReaderNeverReloads,
         Self::ReaderReloadsOnce,
     ];

@@ -36,7 +36,7 @@ impl Set {
     }
 
     pub(crate) fn first(self) -> Option<u8> {
-        (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
+        if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as u8) }
     }
 
     pub(crate) fn last(self) -> Option<u8> {
@@ -54,7 +54,24 @@ impl Set {
 
     /// The members of which this holds.
     pub(crate) fn that(self, holds: impl Fn(u8) -> bool) -> Self {
-        self.members().filter(|number| holds(*number)).fold(Self::EMPTY, Self::with)
+        let mut left = self;
+        let mut chosen = Self::EMPTY;
+        while let Some(number) = left.take_first() {
+            if holds(number) {
+                chosen = chosen.with(number);
+            }
+        }
+        chosen
+    }
+
+    /// All that the sets of the members have together.
+    pub(crate) fn all_of(self, set_of: impl Fn(u8) -> Self) -> Self {
+        let mut left = self;
+        let mut all = Self::EMPTY;
+        while let Some(number) = left.take_first() {
+            all = all | set_of(number);
+        }
+        all
     }
 
     /// Takes the lowest member out.

@@ -94,7 +94,8 @@ fn answer(commit: u8, store: &Store, rules: &Rules) -> Answer {
     if highest > store.floor() {
         let pending = store.epoch(highest);
         if pending.closed && pending.dropped.has(commit) {
-            return Answer::Unknown;
+            let too_late = rules.is(Mutant::UnknownIsTooLate);
+            return if too_late { Answer::TooLate } else { Answer::Unknown };
         }
     }
     Answer::Stays

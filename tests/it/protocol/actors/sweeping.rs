@@ -119,13 +119,16 @@ impl Collector {
 
     fn create_swept(&mut self, store: &mut Store, rules: &Rules) -> &'static str {
         if !store.epoch(self.epoch).swept {
-            let before = store.counting(rules);
-            let epoch = store.epoch_mut(self.epoch);
+            let number = self.epoch;
+            let kept = self.commits;
+            let epoch = store.epoch_mut(number);
             epoch.swept = true;
             epoch.gone = self.doomed;
-            epoch.kept = self.commits;
-            let given_up = before - store.counting(rules);
-            store.ended = store.ended | given_up;
+            epoch.kept = kept;
+            let ended = store.sessions_where(|session, it| {
+                it.slot == Slot::Commit && it.epoch < number && !kept.has(session)
+            });
+            store.ended = store.ended | ended;
         }
         if !rules.is(Mutant::SweptByEach) {
             self.doomed = Set::EMPTY;
