@@ -10,6 +10,7 @@ mod format_compat;
 mod hostile;
 mod memory;
 mod probe;
+mod protocol;
 mod roundtrip;
 mod sequences;
 mod tidy;

@@ -1,0 +1,107 @@
+//! A model of the protocol of `docs/FORMAT.md` §10 and §11: in small worlds every interleaving of the
+//! steps of writers, collectors, readers and users is visited, with all the sleeping, dying and arriving
+//! late that a store and its clients may do, and every promise is looked at in every state.
+//!
+//! Numbers of states and of what was noticed are printed with `--nocapture`.
+
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what an actor looks at is lent, however small"
+)]
+
+mod actors;
+mod explore;
+mod invariants;
+mod mutants;
+mod noticed;
+mod scenarios;
+mod sets;
+mod store;
+
+use explore::{Watch, explore};
+use mutants::{Mutant, Rules};
+use noticed::NOTICED;
+use scenarios::Scenario;
+
+const AS_WRITTEN: Rules = Rules { mutant: None };
+
+#[expect(clippy::print_stdout, reason = "a table for who wants to see it")]
+fn row(what: &str, states: usize) {
+    println!("{what:68} {states:9} states");
+}
+
+/// Visits all states of these scenarios; no promise may be broken.
+fn holds(scenarios: Vec<Scenario>, rules: &Rules) {
+    for Scenario { name, store, cast } in scenarios {
+        let found = explore(&store, &cast, rules, Watch::All);
+        row(name, found.states);
+        if let Some(broken) = found.broken {
+            panic!("{name}: {broken}");
+        }
+    }
+}
+
+#[test]
+fn writers_beside_a_collector_lose_nothing() {
+    holds(scenarios::writers(), &AS_WRITTEN);
+}
+
+#[test]
+fn collectors_do_not_disturb_each_other() {
+    holds(scenarios::collectors(), &AS_WRITTEN);
+}
+
+#[test]
+fn readers_find_what_is_repacked() {
+    holds(scenarios::readers(), &AS_WRITTEN);
+}
+
+#[test]
+fn undelete_keeps_its_word() {
+    holds(scenarios::undeletes(), &AS_WRITTEN);
+}
+
+#[test]
+fn what_comes_late_does_no_harm() {
+    holds(scenarios::latecomers(), &AS_WRITTEN);
+}
+
+/// Every critical step, swapped or left out, breaks a promise in the scenario that is known for it.
+#[test]
+fn every_mutant_is_noticed() {
+    for (mutant, name, invariant) in NOTICED {
+        let all = scenarios::all();
+        let scenario = all.iter().find(|scenario| scenario.name == name).unwrap();
+        let rules = Rules { mutant: Some(mutant) };
+        let found = explore(&scenario.store, &scenario.cast, &rules, Watch::One(invariant));
+        assert!(found.broken.is_some(), "{mutant:?} does not break {invariant:?} in: {name}");
+        row(&format!("{mutant:?} breaks {invariant:?}"), found.states);
+    }
+}
+
+/// No mutant is without a scenario that notices it, and no promise without a mutant that breaks it.
+#[test]
+fn every_mutant_and_every_promise_is_tried() {
+    for mutant in Mutant::CRITICAL {
+        assert!(NOTICED.iter().any(|(noticed, ..)| *noticed == mutant), "{mutant:?}");
+    }
+    for promise in invariants::Invariant::ALL {
+        assert!(NOTICED.iter().any(|(.., broken)| *broken == promise), "{promise:?}");
+    }
+}
+
+/// Steps that only save work: without them the promises hold as well.
+#[test]
+#[ignore = "a minute in a release build"]
+fn redundant_steps_are_redundant() {
+    for mutant in Mutant::REDUNDANT {
+        holds(scenarios::all(), &Rules { mutant: Some(mutant) });
+    }
+}
+
+/// Worlds of many million states.
+#[test]
+#[ignore = "minutes, and gigabytes of memory, in a release build"]
+fn large_worlds_hold_too() {
+    holds(scenarios::large(), &AS_WRITTEN);
+}
