@@ -68,7 +68,7 @@ struct Visit {
 /// Every actor's next step is determined by the state, so a state has as many successors as there are
 /// actors that can go on. States that were visited are remembered by a fingerprint of 128 bits: among
 /// ten million states two share one with a probability below 10^-24.
-pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules, watch: Watch) -> Found {
+pub(crate) fn explore(start: &Store, cast: &[Role], rules: Rules, watch: Watch) -> Found {
     let mut actors = [Actor::Once(true); ACTORS];
     for (actor, role) in actors.iter_mut().zip(cast) {
         *actor = role.start();
@@ -83,7 +83,7 @@ pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules, watch: Watch)
         for (actor, role) in cast.iter().enumerate() {
             let mut next = state;
             let actor = actor as u8;
-            if step(&mut next, actor, role, rules).is_none() {
+            if step(&mut next, actor, *role, rules).is_none() {
                 continue;
             }
             let (whole, stored) = fingerprints(&next);
@@ -107,12 +107,12 @@ pub(crate) fn explore(start: &Store, cast: &[Role], rules: &Rules, watch: Watch)
     Found { states: seen.len(), broken: None }
 }
 
-fn step(state: &mut State, actor: u8, role: &Role, rules: &Rules) -> Option<&'static str> {
+fn step(state: &mut State, actor: u8, role: Role, rules: Rules) -> Option<&'static str> {
     role.step(actor, &mut state.actors[usize::from(actor)], &mut state.store, rules)
 }
 
 /// Tells in words how a state was reached.
-fn trace(first: &State, visits: &[Visit], last: u32, cast: &[Role], rules: &Rules) -> Vec<String> {
+fn trace(first: &State, visits: &[Visit], last: u32, cast: &[Role], rules: Rules) -> Vec<String> {
     let mut steps = Vec::new();
     let mut number = last;
     while number != 0 {
@@ -122,7 +122,7 @@ fn trace(first: &State, visits: &[Visit], last: u32, cast: &[Role], rules: &Rule
     }
     let mut state = *first;
     let tell = |actor: u8| {
-        let role = &cast[usize::from(actor)];
+        let role = cast[usize::from(actor)];
         let what = step(&mut state, actor, role, rules).unwrap_or("does nothing");
         format!("{actor} {}: {what}", role.name())
     };

@@ -49,7 +49,7 @@ impl Invariant {
 }
 
 /// The promise that this state breaks; for garbage see `garbage_stays`.
-pub(crate) fn broken(state: &State, rules: &Rules, watch: Watch) -> Option<Invariant> {
+pub(crate) fn broken(state: &State, rules: Rules, watch: Watch) -> Option<Invariant> {
     let store = &state.store;
     let counting = store.counting(rules);
     let watched = Invariant::ALL.into_iter().filter(|invariant| watch.at(*invariant));
@@ -102,7 +102,7 @@ fn decisions_are_followed(store: &Store) -> bool {
 }
 
 /// Lets a collector run alone, and looks what it leaves.
-pub(crate) fn garbage_stays(stored: &Store, rules: &Rules) -> bool {
+pub(crate) fn garbage_stays(stored: &Store, rules: Rules) -> bool {
     let mut store = *stored;
     let plan = CollectorPlan {
         runs: 3,
@@ -111,7 +111,7 @@ pub(crate) fn garbage_stays(stored: &Store, rules: &Rules) -> bool {
         repacks: false,
         newest_homes: false,
     };
-    let mut collector = Actor::Collector(Collector::new(&plan));
+    let mut collector = Actor::Collector(Collector::new(plan));
     let role = Role::Collector(plan);
     while role.step(u8::MAX, &mut collector, &mut store, rules).is_some() {}
     let kept = kept(&store, store.counting(rules));

@@ -2,12 +2,12 @@
 //! steps of writers, collectors, readers and users is visited, with all the sleeping, dying and arriving
 //! late that a store and its clients may do, and every promise is looked at in every state.
 //!
+//! How it is simplified: objects are a handful of numbers, and a commit is the set of those that it reaches; a
+//! listing, or loading the index, is one step; the index is a set of packs, and a segment that is stored
+//! late adds what it lists. A request without an answer is a client that sleeps before it: the store cannot
+//! tell. Not modelled are damage, power cuts, the order of marks by their names' clocks, `hold` and `tag`.
+//!
 //! Numbers of states and of what was noticed are printed with `--nocapture`.
-
-#![expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "what an actor looks at is lent, however small"
-)]
 
 mod actors;
 mod explore;
@@ -31,7 +31,7 @@ fn row(what: &str, states: usize) {
 }
 
 /// Visits all states of these scenarios; no promise may be broken.
-fn holds(scenarios: Vec<Scenario>, rules: &Rules) {
+fn holds(scenarios: Vec<Scenario>, rules: Rules) {
     for Scenario { name, store, cast } in scenarios {
         let found = explore(&store, &cast, rules, Watch::All);
         row(name, found.states);
@@ -43,27 +43,27 @@ fn holds(scenarios: Vec<Scenario>, rules: &Rules) {
 
 #[test]
 fn writers_beside_a_collector_lose_nothing() {
-    holds(scenarios::writers(), &AS_WRITTEN);
+    holds(scenarios::writers(), AS_WRITTEN);
 }
 
 #[test]
 fn collectors_do_not_disturb_each_other() {
-    holds(scenarios::collectors(), &AS_WRITTEN);
+    holds(scenarios::collectors(), AS_WRITTEN);
 }
 
 #[test]
 fn readers_find_what_is_repacked() {
-    holds(scenarios::readers(), &AS_WRITTEN);
+    holds(scenarios::readers(), AS_WRITTEN);
 }
 
 #[test]
 fn undelete_keeps_its_word() {
-    holds(scenarios::undeletes(), &AS_WRITTEN);
+    holds(scenarios::undeletes(), AS_WRITTEN);
 }
 
 #[test]
 fn what_comes_late_does_no_harm() {
-    holds(scenarios::latecomers(), &AS_WRITTEN);
+    holds(scenarios::latecomers(), AS_WRITTEN);
 }
 
 /// Every critical step, swapped or left out, breaks a promise in the scenario that is known for it.
@@ -73,7 +73,7 @@ fn every_mutant_is_noticed() {
         let all = scenarios::all();
         let scenario = all.iter().find(|scenario| scenario.name == name).unwrap();
         let rules = Rules { mutant: Some(mutant) };
-        let found = explore(&scenario.store, &scenario.cast, &rules, Watch::One(invariant));
+        let found = explore(&scenario.store, &scenario.cast, rules, Watch::One(invariant));
         assert!(found.broken.is_some(), "{mutant:?} does not break {invariant:?} in: {name}");
         row(&format!("{mutant:?} breaks {invariant:?}"), found.states);
     }
@@ -95,7 +95,7 @@ fn every_mutant_and_every_promise_is_tried() {
 #[ignore = "a minute in a release build"]
 fn redundant_steps_are_redundant() {
     for mutant in Mutant::REDUNDANT {
-        holds(scenarios::all(), &Rules { mutant: Some(mutant) });
+        holds(scenarios::all(), Rules { mutant: Some(mutant) });
     }
 }
 
@@ -103,5 +103,5 @@ fn redundant_steps_are_redundant() {
 #[test]
 #[ignore = "minutes, and gigabytes of memory, in a release build"]
 fn large_worlds_hold_too() {
-    holds(scenarios::large(), &AS_WRITTEN);
+    holds(scenarios::large(), AS_WRITTEN);
 }

@@ -135,12 +135,12 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn is(&self, mutant: Mutant) -> bool {
+    pub(crate) fn is(self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
 
     /// Whether packs of an older `swept` than the newest are forgotten.
-    pub(crate) fn only_newest_swept(&self) -> bool {
+    pub(crate) fn only_newest_swept(self) -> bool {
         self.is(Mutant::OnlyNewestSwept) || self.is(Mutant::StaleIndex)
     }
 }

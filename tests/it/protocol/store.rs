@@ -54,7 +54,7 @@ impl Session {
     }
 }
 
-/// A pack; it stays described when it is deleted, for its name does not come back.
+/// A pack. What it holds stays here when it is deleted, for a copy of it may come late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Pack {
     pub(crate) objects: Set,
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// Packs that the decisions up to `floor` have given up.
-    pub(crate) fn gone(&self, floor: u8, rules: &Rules) -> Set {
+    pub(crate) fn gone(&self, floor: u8, rules: Rules) -> Set {
         if floor > 0 && rules.only_newest_swept() {
             return self.epoch(floor).gone;
         }
@@ -167,19 +167,19 @@ impl Store {
     }
 
     /// Whether the floor lets a commit of this session count.
-    pub(crate) fn above_floor(&self, session: u8, floor: u8, rules: &Rules) -> bool {
+    pub(crate) fn above_floor(&self, session: u8, floor: u8, rules: Rules) -> bool {
         rules.is(Mutant::FloorRuleOmitted)
             || self.session(session).epoch >= floor
             || self.epoch(floor).kept.has(session)
     }
 
     /// Whether there is a commit in the slot, and it counts.
-    pub(crate) fn counts(&self, session: u8, rules: &Rules) -> bool {
+    pub(crate) fn counts(&self, session: u8, rules: Rules) -> bool {
         self.session(session).slot == Slot::Commit && self.above_floor(session, self.floor(), rules)
     }
 
     /// All commits that count.
-    pub(crate) fn counting(&self, rules: &Rules) -> Set {
+    pub(crate) fn counting(&self, rules: Rules) -> Set {
         self.sessions_where(|session, _| self.counts(session, rules))
     }
 

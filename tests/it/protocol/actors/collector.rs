@@ -78,7 +78,7 @@ pub(super) enum CollectorStep {
 use CollectorStep as At;
 
 impl Collector {
-    pub(crate) fn new(plan: &CollectorPlan) -> Self {
+    pub(crate) fn new(plan: CollectorPlan) -> Self {
         Self {
             at: At::ListGc,
             runs: plan.runs,
@@ -99,9 +99,9 @@ impl Collector {
     pub(crate) fn step(
         &mut self,
         me: u8,
-        plan: &CollectorPlan,
+        plan: CollectorPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         Some(match self.at {
             At::Ended => return None,
@@ -161,23 +161,22 @@ impl Collector {
         })
     }
 
-    fn list_gc(&mut self, plan: &CollectorPlan, store: &Store, rules: &Rules) -> &'static str {
+    fn list_gc(&mut self, plan: CollectorPlan, store: &Store, rules: Rules) -> &'static str {
         let highest = store.highest();
         self.epoch = highest;
-        let is_swept = highest > 0 && store.epoch(highest).swept;
-        if highest == 0 || (is_swept && rules.is(Mutant::EpochLeftUnfinished)) {
+        if highest > store.floor() {
+            self.at = At::ListOpen;
+        } else if highest == 0 || rules.is(Mutant::EpochLeftUnfinished) {
             self.begin_epoch(plan, rules);
-        } else if is_swept {
+        } else {
             self.finishing = true;
             self.at = At::ListWhatGoes;
-        } else {
-            self.at = At::ListOpen;
         }
         "(1) lists the decisions"
     }
 
     /// Goes on with the first half of the next epoch.
-    pub(super) fn begin_epoch(&mut self, plan: &CollectorPlan, rules: &Rules) {
+    pub(super) fn begin_epoch(&mut self, plan: CollectorPlan, rules: Rules) {
         let epoch = self.epoch + 1;
         if epoch > plan.epochs {
             return self.end_run(plan);
@@ -188,13 +187,13 @@ impl Collector {
     }
 
     /// Ends a run; the next one starts with nothing in hand.
-    pub(super) fn end_run(&mut self, plan: &CollectorPlan) {
+    pub(super) fn end_run(&mut self, plan: CollectorPlan) {
         let runs = self.runs - 1;
         let at = if runs == 0 { At::Ended } else { At::ListGc };
         *self = Self { at, runs, ..Self::new(plan) };
     }
 
-    fn begin_second_half(&mut self, plan: &CollectorPlan) {
+    fn begin_second_half(&mut self, plan: CollectorPlan) {
         if plan.first_half_only {
             self.end_run(plan);
         } else {
@@ -203,7 +202,7 @@ impl Collector {
     }
 
     /// Decides what is given up: (4), (5), and (7) up to the creation of `condemned`.
-    fn read_commits(&mut self, plan: &CollectorPlan, store: &Store, rules: &Rules) -> &'static str {
+    fn read_commits(&mut self, plan: CollectorPlan, store: &Store, rules: Rules) -> &'static str {
         let commits = self.slots & store.counting(rules);
         self.commits = store.forgotten(commits) | store.superseded(commits);
         let living = store.reach(commits - self.commits);
@@ -257,9 +256,9 @@ impl Collector {
 
     fn create_condemned(
         &mut self,
-        plan: &CollectorPlan,
+        plan: CollectorPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         if store.epoch(self.epoch).condemned {
             self.at = At::FenceOwnAndStop;
@@ -284,7 +283,7 @@ impl Collector {
         "(7) creates condemned"
     }
 
-    fn after_condemned(&mut self, plan: &CollectorPlan) {
+    fn after_condemned(&mut self, plan: CollectorPlan) {
         if self.own.is_some() {
             self.at = At::FenceOwn;
         } else {

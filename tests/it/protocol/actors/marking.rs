@@ -19,7 +19,7 @@ pub(crate) struct View {
 
 impl View {
     /// One home for each of these objects; none in `condemned` where there is another.
-    pub(crate) fn homes(&self, objects: Set, condemned: Set, store: &Store, rules: &Rules) -> Set {
+    pub(crate) fn homes(self, objects: Set, condemned: Set, store: &Store, rules: Rules) -> Set {
         objects.members().fold(Set::EMPTY, |homes, object| {
             self.home(object, condemned, store, rules).map_or(homes, |home| homes.with(home))
         })
@@ -27,11 +27,11 @@ impl View {
 
     /// The home of an object: a pack that the index lists, if one holds it.
     pub(crate) fn home(
-        &self,
+        self,
         object: u8,
         condemned: Set,
         store: &Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<u8> {
         let listed = store.holding(self.index - self.gone, object);
         let unlisted = store.holding(self.packs - self.index - self.gone, object);
@@ -47,13 +47,7 @@ impl View {
     }
 
     /// The condemned packs that are still an object's only home.
-    pub(crate) fn rescued(
-        &self,
-        objects: Set,
-        condemned: Set,
-        store: &Store,
-        rules: &Rules,
-    ) -> Set {
+    pub(crate) fn rescued(self, objects: Set, condemned: Set, store: &Store, rules: Rules) -> Set {
         if rules.is(Mutant::HomesAmongCondemned) {
             let packs = (self.index | self.packs) - self.gone;
             let lonely = objects.that(|object| store.holding(packs, object).count() == 1);

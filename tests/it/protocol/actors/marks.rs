@@ -58,7 +58,7 @@ impl Undelete {
         &mut self,
         commit: u8,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         if self.at == 0 && store.session(commit).marks != 1 {
             return None;
@@ -86,7 +86,7 @@ impl Undelete {
 }
 
 /// What the decisions say about a commit that is being undeleted.
-fn answer(commit: u8, store: &Store, rules: &Rules) -> Answer {
+fn answer(commit: u8, store: &Store, rules: Rules) -> Answer {
     if !store.above_floor(commit, store.floor(), rules) {
         return Answer::TooLate;
     }

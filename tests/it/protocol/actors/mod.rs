@@ -47,7 +47,7 @@ pub(crate) enum Actor {
 
 impl Role {
     /// The actor before its first step.
-    pub(crate) fn start(&self) -> Actor {
+    pub(crate) fn start(self) -> Actor {
         match self {
             Self::Writer(plan) => Actor::Writer(Writer::new(plan)),
             Self::Collector(plan) => Actor::Collector(Collector::new(plan)),
@@ -59,7 +59,7 @@ impl Role {
     }
 
     /// What a trace calls it.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Writer(_) => "writer",
             Self::Collector(_) => "collector",
@@ -72,17 +72,17 @@ impl Role {
 
     /// Does the actor's next step, if it has one now; says which.
     pub(crate) fn step(
-        &self,
+        self,
         me: u8,
         actor: &mut Actor,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         match (self, actor) {
             (Self::Writer(plan), Actor::Writer(it)) => it.step(me, plan, store, rules),
             (Self::Collector(plan), Actor::Collector(it)) => it.step(me, plan, store, rules),
             (Self::Reader(plan), Actor::Reader(it)) => it.step(plan, store, rules),
-            (Self::Undelete(commit), Actor::Undelete(it)) => it.step(*commit, store, rules),
+            (Self::Undelete(commit), Actor::Undelete(it)) => it.step(commit, store, rules),
             (Self::Merger, Actor::Merger(it)) => it.step(store),
             (Self::Forget(it), Actor::Once(done)) if !*done => it.step(done, store),
             (Self::Late(it), Actor::Once(done)) if !*done => it.step(done, store),

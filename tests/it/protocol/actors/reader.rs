@@ -34,15 +34,15 @@ enum ReaderStep {
 }
 
 impl Reader {
-    pub(crate) fn reports_damage(&self) -> bool {
+    pub(crate) fn reports_damage(self) -> bool {
         self.at == ReaderStep::Damage
     }
 
     pub(crate) fn step(
         &mut self,
-        plan: &ReaderPlan,
+        plan: ReaderPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         match self.at {
             ReaderStep::Load => {
@@ -63,7 +63,7 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, plan: &ReaderPlan, store: &Store, rules: &Rules) {
+    fn read(&mut self, plan: ReaderPlan, store: &Store, rules: Rules) {
         let Some(home) = (self.homes - self.missed).first() else {
             return self.give_up(plan, store, rules);
         };
@@ -90,7 +90,7 @@ impl Reader {
     }
 
     /// The index, loaded after the last miss, names no other pack.
-    fn give_up(&mut self, plan: &ReaderPlan, store: &Store, rules: &Rules) {
+    fn give_up(&mut self, plan: ReaderPlan, store: &Store, rules: Rules) {
         let kept = store.counts(plan.commit, rules) && !store.session(plan.commit).is_forgotten();
         let at = if kept { ReaderStep::Damage } else { ReaderStep::Excused };
         *self = Self { at, ..Self::default() };

@@ -10,9 +10,9 @@ use super::marking::View;
 impl Collector {
     pub(super) fn sweep(
         &mut self,
-        plan: &CollectorPlan,
+        plan: CollectorPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         match self.at {
             At::ListOpen => self.list_open(store, rules),
@@ -42,7 +42,7 @@ impl Collector {
     }
 
     /// Looks which sessions may rely on what is condemned.
-    fn list_open(&mut self, store: &Store, rules: &Rules) -> &'static str {
+    fn list_open(&mut self, store: &Store, rules: Rules) -> &'static str {
         let epoch = self.epoch;
         self.todo = store.sessions_where(|_, it| it.is_open() && it.epoch < epoch);
         if rules.is(Mutant::SessionsBeforeCondemned) {
@@ -56,7 +56,7 @@ impl Collector {
         "(8) lists sessions and slots"
     }
 
-    fn fence_next(&mut self, store: &mut Store, rules: &Rules) -> &'static str {
+    fn fence_next(&mut self, store: &mut Store, rules: Rules) -> &'static str {
         if let Some(session) = self.todo.take_first() {
             store.fence(session);
         }
@@ -64,7 +64,7 @@ impl Collector {
         "(8) fences a session, unless its slot is filled"
     }
 
-    fn after_fence(&mut self, rules: &Rules) {
+    fn after_fence(&mut self, rules: Rules) {
         self.at = match rules.mutant {
             _ if !self.todo.is_empty() => At::Fence,
             Some(Mutant::MarksBeforeClosed | Mutant::ClosedOmitted) => At::ReadMarksAgain,
@@ -73,7 +73,7 @@ impl Collector {
     }
 
     /// Decides which commits stay: all but those of `dropped` that are still forgotten or superseded.
-    fn read_commits_again(&mut self, store: &Store, rules: &Rules) -> &'static str {
+    fn read_commits_again(&mut self, store: &Store, rules: Rules) -> &'static str {
         let mut commits = store.counting(rules);
         if rules.is(Mutant::CommitsNotReadAgain) {
             commits = commits & self.slots;
@@ -96,9 +96,9 @@ impl Collector {
 
     fn read_index_again(
         &mut self,
-        plan: &CollectorPlan,
+        plan: CollectorPlan,
         store: &Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         let view = View {
             packs: store.present,
@@ -117,7 +117,7 @@ impl Collector {
         "(9) reads the index again, and rescues"
     }
 
-    fn create_swept(&mut self, store: &mut Store, rules: &Rules) -> &'static str {
+    fn create_swept(&mut self, store: &mut Store, rules: Rules) -> &'static str {
         if !store.epoch(self.epoch).swept {
             let number = self.epoch;
             let kept = self.commits;
@@ -139,7 +139,7 @@ impl Collector {
     }
 
     /// Looks what (10) and (11) have to do.
-    fn list_what_goes(&mut self, store: &Store, rules: &Rules) -> &'static str {
+    fn list_what_goes(&mut self, store: &Store, rules: Rules) -> &'static str {
         let gone = store.gone(self.epoch, rules);
         self.todo = store.epoch(self.epoch).gone | (store.present & gone) | self.doomed;
         self.doomed = Set::EMPTY;
@@ -160,7 +160,7 @@ impl Collector {
     }
 
     /// Replaces the segments that list packs which go. What else they list may be out of date by now.
-    fn store_segments(&mut self, store: &mut Store, rules: &Rules) -> &'static str {
+    fn store_segments(&mut self, store: &mut Store, rules: Rules) -> &'static str {
         let gone = store.gone(self.epoch, rules);
         store.segments = (store.segments | (self.index - store.mixed)) - gone;
         self.index = Set::EMPTY;
@@ -181,7 +181,7 @@ impl Collector {
         "(11) deletes a pack"
     }
 
-    fn delete_slots(&mut self, store: &mut Store, rules: &Rules) -> &'static str {
+    fn delete_slots(&mut self, store: &mut Store, rules: Rules) -> &'static str {
         let dead = store.sessions_where(|session, it| {
             let fence = rules.is(Mutant::FencesDeleted) && it.slot == Slot::Fence;
             let commit = it.slot == Slot::Commit && !store.counts(session, rules);
@@ -196,9 +196,9 @@ impl Collector {
 
     fn delete_markers(
         &mut self,
-        plan: &CollectorPlan,
+        plan: CollectorPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         if !self.index.is_empty() {
             // The mutant: the old segments go before there are new ones.

@@ -67,7 +67,7 @@ enum WriterStep {
 use WriterStep as At;
 
 impl Writer {
-    pub(crate) fn new(plan: &WriterPlan) -> Self {
+    pub(crate) fn new(plan: WriterPlan) -> Self {
         Self {
             at: At::Early,
             restarts: plan.restarts,
@@ -88,9 +88,9 @@ impl Writer {
     pub(crate) fn step(
         &mut self,
         me: u8,
-        plan: &WriterPlan,
+        plan: WriterPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         match self.at {
             At::Early => return self.early(me, plan, store, rules),
@@ -130,9 +130,9 @@ impl Writer {
     fn early(
         &mut self,
         me: u8,
-        plan: &WriterPlan,
+        plan: WriterPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> Option<&'static str> {
         self.at = At::ListGc;
         match rules.mutant {
@@ -164,9 +164,9 @@ impl Writer {
     fn create_marker(
         &mut self,
         me: u8,
-        plan: &WriterPlan,
+        plan: WriterPlan,
         store: &mut Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         let session = store.open(me, plan.source, self.epoch);
         if self.at == At::CreateMarker {
@@ -186,7 +186,7 @@ impl Writer {
     }
 
     /// Remembers what the decisions forbid.
-    fn learn(&mut self, store: &Store, rules: &Rules) {
+    fn learn(&mut self, store: &Store, rules: Rules) {
         self.seen = store.highest();
         self.floor = store.floor();
         self.avoided = store.gone(self.floor, rules);
@@ -199,7 +199,7 @@ impl Writer {
     }
 
     /// Whether a higher epoch than the marker's has begun: the collector may not know this session.
-    fn too_late(&mut self, store: &Store, rules: &Rules) -> bool {
+    fn too_late(&mut self, store: &Store, rules: Rules) -> bool {
         let late = store.highest() > self.epoch && !rules.is(Mutant::LateMarkerGoesOn);
         if late {
             self.epoch = store.highest();
@@ -207,7 +207,7 @@ impl Writer {
         late
     }
 
-    fn read_decisions(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) -> &'static str {
+    fn read_decisions(&mut self, plan: WriterPlan, store: &Store, rules: Rules) -> &'static str {
         if self.too_late(store, rules) {
             self.again(plan, At::CreateMarker, rules);
             return "finds a higher epoch, and starts again";
@@ -224,7 +224,7 @@ impl Writer {
     }
 
     /// Takes over what it needs from the newest commit that may be a parent.
-    fn choose_parent(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) {
+    fn choose_parent(&mut self, plan: WriterPlan, store: &Store, rules: Rules) {
         let may_be = |session: u8| {
             let pending = self.seen > self.floor && !rules.is(Mutant::ParentAmongDropped);
             (rules.is(Mutant::ParentNeedNotCount) || store.above_floor(session, self.floor, rules))
@@ -244,7 +244,7 @@ impl Writer {
     }
 
     /// Loads the index and looks up what the parent does not have.
-    fn load_index(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) -> &'static str {
+    fn load_index(&mut self, plan: WriterPlan, store: &Store, rules: Rules) -> &'static str {
         if !rules.is(Mutant::StaleIndex) {
             self.index = store.index();
         }
@@ -254,7 +254,7 @@ impl Writer {
     }
 
     /// Finds what is stored already of what is to be stored now.
-    fn deduplicate(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) {
+    fn deduplicate(&mut self, plan: WriterPlan, store: &Store, rules: Rules) {
         let wanted = self.wanted(plan);
         self.had = self.had | (store.contents(self.index - self.avoided) & wanted);
         if (wanted - self.had).is_empty() {
@@ -263,14 +263,14 @@ impl Writer {
     }
 
     /// What the commit that comes next reaches.
-    fn wanted(&self, plan: &WriterPlan) -> Set {
+    fn wanted(&self, plan: WriterPlan) -> Set {
         match plan.checkpoint {
             Some(objects) if !self.second_part => objects,
             _ => plan.objects,
         }
     }
 
-    fn store_pack(&mut self, plan: &WriterPlan, store: &mut Store, rules: &Rules) -> &'static str {
+    fn store_pack(&mut self, plan: WriterPlan, store: &mut Store, rules: Rules) -> &'static str {
         let objects = self.wanted(plan) - self.had;
         self.pack = store.store_pack(self.session, objects);
         self.had = self.had | objects;
@@ -285,7 +285,7 @@ impl Writer {
         "stores a pack"
     }
 
-    fn after_segment(&mut self, plan: &WriterPlan, rules: &Rules) {
+    fn after_segment(&mut self, plan: WriterPlan, rules: Rules) {
         let checkpoint = plan.checkpoint.is_some() && !self.second_part;
         self.at = match rules.mutant {
             Some(Mutant::CommitUnderOwnName) => At::LookForFence,
@@ -298,9 +298,9 @@ impl Writer {
 
     fn read_decisions_of_next(
         &mut self,
-        plan: &WriterPlan,
+        plan: WriterPlan,
         store: &Store,
-        rules: &Rules,
+        rules: Rules,
     ) -> &'static str {
         if self.too_late(store, rules) {
             self.at = At::CreateNextMarker;
@@ -316,7 +316,7 @@ impl Writer {
         "reads the decisions"
     }
 
-    fn look_for_fence(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) -> &'static str {
+    fn look_for_fence(&mut self, plan: WriterPlan, store: &Store, rules: Rules) -> &'static str {
         if store.session(self.session).slot == Slot::Fence {
             self.again(plan, At::ListGc, rules);
         } else {
@@ -325,7 +325,7 @@ impl Writer {
         "looks for a fence"
     }
 
-    fn commit(&mut self, plan: &WriterPlan, store: &mut Store, rules: &Rules) -> &'static str {
+    fn commit(&mut self, plan: WriterPlan, store: &mut Store, rules: Rules) -> &'static str {
         let checkpoint = plan.checkpoint.is_some() && !self.second_part;
         let own_name = rules.is(Mutant::CommitUnderOwnName);
         if store.session(self.session).slot == Slot::Fence && !own_name {
@@ -356,7 +356,7 @@ impl Writer {
     }
 
     /// Goes on in the next session, with what the checkpoint has.
-    fn go_on(&mut self, plan: &WriterPlan, store: &Store, rules: &Rules) {
+    fn go_on(&mut self, plan: WriterPlan, store: &Store, rules: Rules) {
         self.had = self.wanted(plan);
         self.second_part = true;
         if rules.is(Mutant::CheckpointBeforeNextSession) {
@@ -369,7 +369,7 @@ impl Writer {
     }
 
     /// Starts again with nothing in hand, if it has not done so too often.
-    fn again(&mut self, plan: &WriterPlan, at: WriterStep, rules: &Rules) {
+    fn again(&mut self, plan: WriterPlan, at: WriterStep, rules: Rules) {
         let before = *self;
         *self = Self { at: At::Ended, ..Self::new(plan) };
         if let Some(restarts) = before.restarts.checked_sub(1) {
