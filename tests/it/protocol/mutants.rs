@@ -8,14 +8,14 @@ pub(crate) enum Mutant {
     DecisionsBeforeMarker,
     /// The parent is chosen before the marker is created.
     ParentBeforeMarker,
-    /// A local copy of the index, from before the marker, is used; of `swept` only the newest is read.
+    /// A local copy of the index and of footers, from before the marker, is used.
     StaleIndex,
     /// A session goes on though a higher epoch has begun before its marker was there.
     LateMarkerGoesOn,
     /// Packs are reused whatever the decisions say.
     DecisionsIgnored,
-    /// Only the newest `swept` is read, as if a pack's name could not turn up again.
-    OnlyNewestSwept,
+    /// A record of the index is believed without a look whether the pack is there.
+    RecordsBelieved,
     /// A parent may be one of `dropped` of a pending epoch.
     ParentAmongDropped,
     /// A parent need not count: it is listed and not forgotten.
@@ -61,8 +61,8 @@ pub(crate) enum Mutant {
     /// Fences are deleted with the slots that do not count any more.
     FencesDeleted,
 
-    /// No epoch is begun where there is nothing to condemn or drop but open sessions.
-    NoEpochForOpenSessions,
+    /// Sessions are fenced only by a second half, so not where there is nothing to condemn.
+    OldSessionsNotFenced,
     /// An epoch that is swept is not finished before the next one begins.
     EpochLeftUnfinished,
 
@@ -93,7 +93,7 @@ impl Mutant {
         Self::StaleIndex,
         Self::LateMarkerGoesOn,
         Self::DecisionsIgnored,
-        Self::OnlyNewestSwept,
+        Self::RecordsBelieved,
         Self::ParentAmongDropped,
         Self::ParentNeedNotCount,
         Self::CommitUnderOwnName,
@@ -115,7 +115,7 @@ impl Mutant {
         Self::SegmentsDeletedFirst,
         Self::FloorRuleOmitted,
         Self::FencesDeleted,
-        Self::NoEpochForOpenSessions,
+        Self::OldSessionsNotFenced,
         Self::EpochLeftUnfinished,
         Self::UndeleteListsFirst,
         Self::UnknownIsTooLate,
@@ -137,10 +137,5 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn is(self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
-    }
-
-    /// Whether packs of an older `swept` than the newest are forgotten.
-    pub(crate) fn only_newest_swept(self) -> bool {
-        self.is(Mutant::OnlyNewestSwept) || self.is(Mutant::StaleIndex)
     }
 }

@@ -18,18 +18,16 @@ const ORPHAN: &str = "a pack without a segment";
 const UNDELETE: &str = "undelete, a collector in two processes";
 const UNDELETE_BACKUP: &str = "undelete, a writer that would build on it";
 const LATE_CHECKPOINT: &str = "a dropped checkpoint comes late";
-const LATE_PACK: &str = "a deleted pack comes late, a collector sleeps";
 const LATE_SEGMENT: &str = "a merged segment comes late";
 
 /// Every critical mutant has a line here, and every promise.
-pub(crate) const NOTICED: [(Mutant, &str, Invariant); 41] = [
+pub(crate) const NOTICED: [(Mutant, &str, Invariant); 40] = [
     (DecisionsBeforeMarker, TWICE_STORED, NothingKeptIsLost),
     (ParentBeforeMarker, LATE_CHECKPOINT, NothingKeptIsLost),
     (StaleIndex, TWO_EPOCHS, NothingKeptIsLost),
     (LateMarkerGoesOn, TWICE_STORED, ASuccessfulCommitStays),
     (DecisionsIgnored, TWICE_STORED, NothingKeptIsLost),
-    (OnlyNewestSwept, LATE_PACK, NothingKeptIsLost),
-    (OnlyNewestSwept, LATE_SEGMENT, GarbageGoesInTheEnd),
+    (RecordsBelieved, LATE_SEGMENT, NothingKeptIsLost),
     (ParentAmongDropped, LATE_CHECKPOINT, NothingKeptIsLost),
     (ParentNeedNotCount, LATE_CHECKPOINT, NothingKeptIsLost),
     (ParentNeedNotCount, UNDELETE_BACKUP, NothingKeptIsLost),
@@ -57,7 +55,7 @@ pub(crate) const NOTICED: [(Mutant, &str, Invariant); 41] = [
     (FloorRuleOmitted, UNDELETE_BACKUP, NothingKeptIsLost),
     (FloorRuleOmitted, LATE_CHECKPOINT, SweptStaysSwept),
     (FencesDeleted, TWICE_STORED, ASuccessfulCommitStays),
-    (NoEpochForOpenSessions, UNDELETE_BACKUP, GarbageGoesInTheEnd),
+    (OldSessionsNotFenced, UNDELETE_BACKUP, GarbageGoesInTheEnd),
     (EpochLeftUnfinished, SLOW_READER, GarbageGoesInTheEnd),
     (UndeleteListsFirst, UNDELETE_BACKUP, UndeleteKeepsItsWord),
     (UnknownIsTooLate, UNDELETE, TooLateIsTrue),

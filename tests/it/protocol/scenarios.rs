@@ -25,6 +25,7 @@ const COLLECTOR: CollectorPlan = CollectorPlan {
     first_half_only: false,
     repacks: false,
     newest_homes: false,
+    fences_first: false,
 };
 
 /// Gives up when it meets a fence.
@@ -90,6 +91,15 @@ pub(crate) fn writers() -> Vec<Scenario> {
                 Role::Writer(WriterPlan { objects: Set(0b11), ..ONCE }),
                 Role::Collector(COLLECTOR),
                 Role::Forget(Forget::Session(0)),
+            ],
+        ),
+        scenario(
+            "the policy time is over",
+            store_forgotten(&[&[0, 2]], &[&[0], &[2]]),
+            vec![
+                Role::Writer(ONCE),
+                Role::Writer(LONG),
+                Role::Collector(CollectorPlan { fences_first: true, ..COLLECTOR }),
             ],
         ),
         scenario(
@@ -240,11 +250,10 @@ pub(crate) fn latecomers() -> Vec<Scenario> {
             ],
         ),
         scenario(
-            "a deleted pack comes late, a collector sleeps",
+            "a deleted pack comes late",
             half_swept(),
             vec![
                 Role::Collector(CollectorPlan { epochs: 2, ..COLLECTOR }),
-                Role::Collector(COLLECTOR),
                 Role::Late(Late::Pack(0)),
                 writer(&[0]),
             ],
@@ -282,6 +291,21 @@ fn half_swept() -> Store {
     store
 }
 
+/// What no order of the steps helps against: a copy of a pack comes late, and a collector that slept since
+/// it was to delete that pack wakes, and deletes it.
+pub(crate) fn beyond_what_is_assumed() -> Scenario {
+    scenario(
+        "a deleted pack comes late, a collector sleeps",
+        half_swept(),
+        vec![
+            Role::Collector(CollectorPlan { epochs: 2, ..COLLECTOR }),
+            Role::Collector(COLLECTOR),
+            Role::Late(Late::Pack(0)),
+            writer(&[0]),
+        ],
+    )
+}
+
 /// Larger ones, for when there is time.
 pub(crate) fn large() -> Vec<Scenario> {
     let mixed = WriterPlan { mixed: true, ..WRITER };
@@ -316,11 +340,10 @@ pub(crate) fn large() -> Vec<Scenario> {
             ],
         ),
         scenario(
-            "a deleted pack comes late, two collectors, two epochs",
+            "a deleted pack comes late, two epochs",
             mixed_store,
             vec![
                 Role::Collector(TWICE),
-                Role::Collector(COLLECTOR),
                 Role::Late(Late::Pack(0)),
                 Role::Forget(Forget::Session(1)),
                 Role::Writer(mixed),

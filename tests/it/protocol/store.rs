@@ -158,12 +158,9 @@ impl Store {
         self.segments | (self.mixed & self.present)
     }
 
-    /// Packs that the decisions up to `floor` have given up.
-    pub(crate) fn gone(&self, floor: u8, rules: Rules) -> Set {
-        if floor > 0 && rules.only_newest_swept() {
-            return self.epoch(floor).gone;
-        }
-        (1..=floor).fold(Set::EMPTY, |gone, epoch| gone | self.epoch(epoch).gone)
+    /// Packs that the `swept` of this epoch gives up.
+    pub(crate) fn gone(&self, epoch: u8) -> Set {
+        if epoch == 0 { Set::EMPTY } else { self.epoch(epoch).gone }
     }
 
     /// Whether the floor lets a commit of this session count.

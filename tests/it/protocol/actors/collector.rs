@@ -3,7 +3,7 @@
 use super::super::mutants::{Mutant, Rules};
 use super::super::sets::Set;
 use super::super::store::{Slot, Store};
-use super::marking::View;
+use super::marking::{View, believed};
 
 /// How a collector works.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,14 @@ pub(crate) struct CollectorPlan {
     pub(crate) repacks: bool,
     /// Of several homes of an object it takes the newest.
     pub(crate) newest_homes: bool,
+    /// The policy time is over: it fences all open sessions before it begins.
+    pub(crate) fences_first: bool,
+}
+
+impl CollectorPlan {
+    fn first_step(self) -> CollectorStep {
+        if self.fences_first { At::ListOld } else { At::ListGc }
+    }
 }
 
 /// A collector. Numbers in brackets are the steps of `docs/FORMAT.md` §11.
@@ -48,6 +56,8 @@ pub(crate) struct Collector {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum CollectorStep {
+    ListOld,
+    FenceOld,
     ListGc,
     ListPacks,
     ReadIndex,
@@ -80,7 +90,7 @@ use CollectorStep as At;
 impl Collector {
     pub(crate) fn new(plan: CollectorPlan) -> Self {
         Self {
-            at: At::ListGc,
+            at: plan.first_step(),
             runs: plan.runs,
             epoch: 0,
             finishing: false,
@@ -105,6 +115,21 @@ impl Collector {
     ) -> Option<&'static str> {
         Some(match self.at {
             At::Ended => return None,
+            At::ListOld => {
+                self.todo = store.sessions_where(|_, it| it.is_open());
+                let none = self.todo.is_empty() || rules.is(Mutant::OldSessionsNotFenced);
+                self.at = if none { At::ListGc } else { At::FenceOld };
+                "(1) lists sessions and slots"
+            }
+            At::FenceOld => {
+                if let Some(session) = self.todo.take_first() {
+                    store.fence(session);
+                }
+                if self.todo.is_empty() {
+                    self.at = At::ListGc;
+                }
+                "(1) fences a session, unless its slot is filled"
+            }
             At::ListGc => self.list_gc(plan, store, rules),
             At::ListPacks => {
                 self.packs = store.present;
@@ -189,7 +214,7 @@ impl Collector {
     /// Ends a run; the next one starts with nothing in hand.
     pub(super) fn end_run(&mut self, plan: CollectorPlan) {
         let runs = self.runs - 1;
-        let at = if runs == 0 { At::Ended } else { At::ListGc };
+        let at = if runs == 0 { At::Ended } else { plan.first_step() };
         *self = Self { at, runs, ..Self::new(plan) };
     }
 
@@ -208,8 +233,7 @@ impl Collector {
         let living = store.reach(commits - self.commits);
         let view = View {
             packs: self.packs,
-            index: self.index,
-            gone: store.gone(self.epoch - 1, rules),
+            index: believed(self.index, self.packs, rules),
             newest: plan.newest_homes,
         };
         let homes = view.homes(living, Set::EMPTY, store, rules);
@@ -226,10 +250,7 @@ impl Collector {
             self.objects = living.that(|object| home(object).is_some_and(|it| sources.has(it)));
             self.doomed = self.doomed | sources;
         }
-        // An open session alone is reason enough for an epoch: its packs were spared, and nobody else
-        // fences it if its writer is dead.
-        let spared = !self.open.is_empty() && !rules.is(Mutant::NoEpochForOpenSessions);
-        let something = spared || !self.doomed.is_empty() || !self.commits.is_empty();
+        let something = !self.doomed.is_empty() || !self.commits.is_empty();
         self.open = only_if(rules.is(Mutant::SessionsBeforeCondemned), self.open);
         if !something {
             self.end_run(plan);

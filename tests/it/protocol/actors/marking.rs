@@ -4,15 +4,18 @@ use super::super::mutants::{Mutant, Rules};
 use super::super::sets::Set;
 use super::super::store::Store;
 
+/// Of the packs that the index lists those that are there: records of packs that are gone may come late.
+pub(crate) fn believed(index: Set, listed: Set, rules: Rules) -> Set {
+    if rules.is(Mutant::RecordsBelieved) { index } else { index & listed }
+}
+
 /// What a collector has read, and from which it judges.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View {
     /// Packs that were listed; the footers of those that the index does not list are read.
     pub(crate) packs: Set,
-    /// Packs that the index lists.
+    /// Packs that the index lists, and that are there.
     pub(crate) index: Set,
-    /// Packs that earlier epochs have given up.
-    pub(crate) gone: Set,
     /// Of several homes the newest is taken, else the oldest.
     pub(crate) newest: bool,
 }
@@ -33,8 +36,8 @@ impl View {
         store: &Store,
         rules: Rules,
     ) -> Option<u8> {
-        let listed = store.holding(self.index - self.gone, object);
-        let unlisted = store.holding(self.packs - self.index - self.gone, object);
+        let listed = store.holding(self.index, object);
+        let unlisted = store.holding(self.packs - self.index, object);
         let holders = if rules.is(Mutant::UnlistedHomes) {
             [(listed | unlisted) - condemned, listed | unlisted]
         } else if listed.is_empty() {
@@ -49,7 +52,7 @@ impl View {
     /// The condemned packs that are still an object's only home.
     pub(crate) fn rescued(self, objects: Set, condemned: Set, store: &Store, rules: Rules) -> Set {
         if rules.is(Mutant::HomesAmongCondemned) {
-            let packs = (self.index | self.packs) - self.gone;
+            let packs = self.index | self.packs;
             let lonely = objects.that(|object| store.holding(packs, object).count() == 1);
             return self.homes(lonely, condemned, store, rules) & condemned;
         }

@@ -5,7 +5,7 @@ use super::super::sets::Set;
 use super::super::store::{Slot, Store};
 use super::collector::CollectorStep as At;
 use super::collector::{Collector, CollectorPlan};
-use super::marking::View;
+use super::marking::{View, believed};
 
 impl Collector {
     pub(super) fn sweep(
@@ -34,7 +34,7 @@ impl Collector {
             At::ReadIndexAgain => self.read_index_again(plan, store, rules),
             At::CreateSwept => self.create_swept(store, rules),
             At::ListWhatGoes => self.list_what_goes(store, rules),
-            At::StoreSegments => self.store_segments(store, rules),
+            At::StoreSegments => self.store_segments(store),
             At::DeletePacks => self.delete_next(store),
             At::DeleteSlots => self.delete_slots(store, rules),
             _ => self.delete_markers(plan, store, rules),
@@ -102,8 +102,7 @@ impl Collector {
     ) -> &'static str {
         let view = View {
             packs: store.present,
-            index: store.index(),
-            gone: store.gone(self.epoch - 1, rules),
+            index: believed(store.index(), store.present, rules),
             newest: plan.newest_homes,
         };
         let condemned = store.epoch(self.epoch).packs;
@@ -140,8 +139,8 @@ impl Collector {
 
     /// Looks what (10) and (11) have to do.
     fn list_what_goes(&mut self, store: &Store, rules: Rules) -> &'static str {
-        let gone = store.gone(self.epoch, rules);
-        self.todo = store.epoch(self.epoch).gone | (store.present & gone) | self.doomed;
+        let gone = store.gone(self.epoch);
+        self.todo = gone | self.doomed;
         self.doomed = Set::EMPTY;
         self.index = store.index();
         self.at = if !(self.index & gone).is_empty() {
@@ -160,8 +159,8 @@ impl Collector {
     }
 
     /// Replaces the segments that list packs which go. What else they list may be out of date by now.
-    fn store_segments(&mut self, store: &mut Store, rules: Rules) -> &'static str {
-        let gone = store.gone(self.epoch, rules);
+    fn store_segments(&mut self, store: &mut Store) -> &'static str {
+        let gone = store.gone(self.epoch);
         store.segments = (store.segments | (self.index - store.mixed)) - gone;
         self.index = Set::EMPTY;
         self.at = if self.todo.is_empty() { At::DeleteSlots } else { At::DeletePacks };

@@ -37,7 +37,7 @@ pub(crate) struct Writer {
     forgotten: Set,
     /// Packs that are not reused.
     avoided: Set,
-    /// Packs that the index lists.
+    /// Packs that the index lists, and whose footers could be read.
     index: Set,
     /// Objects that need not be stored.
     had: Set,
@@ -92,38 +92,33 @@ impl Writer {
         store: &mut Store,
         rules: Rules,
     ) -> Option<&'static str> {
-        match self.at {
+        Some(match self.at {
+            At::Ended => return None,
             At::Early => return self.early(me, plan, store, rules),
-            At::ListGc | At::ListGcForNext => return Some(self.list_gc(store)),
-            At::CreateMarker | At::CreateNextMarker => {
-                return Some(self.create_marker(me, plan, store, rules));
-            }
-            At::ReadDecisions => return Some(self.read_decisions(plan, store, rules)),
+            At::ListGc | At::ListGcForNext => self.list_gc(store),
+            At::CreateMarker | At::CreateNextMarker => self.create_marker(me, plan, store, rules),
+            At::ReadDecisions => self.read_decisions(plan, store, rules),
             At::ReadMarks => {
                 self.forgotten = store.forgotten(store.all_sessions());
                 self.at = At::ChooseParent;
-                return Some("reads the marks");
+                "reads the marks"
             }
             At::ChooseParent => {
                 self.choose_parent(plan, store, rules);
                 self.at = At::LoadIndex;
-                return Some("chooses the parent");
+                "chooses the parent"
             }
-            At::LoadIndex => return Some(self.load_index(plan, store, rules)),
-            At::StorePack => return Some(self.store_pack(plan, store, rules)),
+            At::LoadIndex => self.load_index(plan, store, rules),
+            At::StorePack => self.store_pack(plan, store, rules),
             At::StoreSegment => {
                 store.segments = store.segments.with(self.pack);
                 self.after_segment(plan, rules);
-                return Some("stores a segment");
+                "stores a segment"
             }
-            At::ReadDecisionsOfNext => {
-                return Some(self.read_decisions_of_next(plan, store, rules));
-            }
-            At::LookForFence => return Some(self.look_for_fence(plan, store, rules)),
-            At::Commit => return Some(self.commit(plan, store, rules)),
-            At::Ended => {}
-        }
-        None
+            At::ReadDecisionsOfNext => self.read_decisions_of_next(plan, store, rules),
+            At::LookForFence => self.look_for_fence(plan, store, rules),
+            At::Commit => self.commit(plan, store, rules),
+        })
     }
 
     /// Does what a mutant does before the marker is there; else begins at once.
@@ -148,7 +143,7 @@ impl Writer {
                 Some("chooses the parent")
             }
             Some(Mutant::StaleIndex) => {
-                self.index = store.index();
+                self.index = store.index() & store.present;
                 Some("loads the index")
             }
             _ => self.step(me, plan, store, rules),
@@ -189,7 +184,7 @@ impl Writer {
     fn learn(&mut self, store: &Store, rules: Rules) {
         self.seen = store.highest();
         self.floor = store.floor();
-        self.avoided = store.gone(self.floor, rules);
+        self.avoided = store.gone(self.floor);
         if self.seen > 0 {
             self.avoided = self.avoided | store.epoch(self.seen).packs;
         }
@@ -245,12 +240,14 @@ impl Writer {
 
     /// Loads the index and looks up what the parent does not have.
     fn load_index(&mut self, plan: WriterPlan, store: &Store, rules: Rules) -> &'static str {
-        if !rules.is(Mutant::StaleIndex) {
-            self.index = store.index();
+        match rules.mutant {
+            Some(Mutant::StaleIndex) => {}
+            Some(Mutant::RecordsBelieved) => self.index = store.index(),
+            _ => self.index = store.index() & store.present,
         }
         self.at = At::StorePack;
         self.deduplicate(plan, store, rules);
-        "looks objects up in the index"
+        "looks objects up, in the index and in footers"
     }
 
     /// Finds what is stored already of what is to be stored now.
