@@ -65,6 +65,11 @@ pub enum ObjectError {
 pub trait ReadObject: Send + Sync {
     /// Fetches one object. Blocks; not to be called on an async worker.
     fn read(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError>;
+
+    /// Fetches several small objects, in this order. Whoever reads from far away asks for many at a time.
+    fn read_many(&self, class: Class, ids: &[ObjectId]) -> Vec<Result<Bytes, ObjectError>> {
+        ids.iter().map(|id| self.read(class, id)).collect()
+    }
 }
 
 /// Stores objects, each once.

@@ -1,11 +1,13 @@
 //! Moving forward through the nodes of one level, holding one node for each level above it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::vec;
 
 use bytes::Bytes;
 
-use super::{Expected, Root, TreeError, value};
-use crate::format::tree::Node;
+use super::{BATCH, Expected, Root, TreeError, value};
+use crate::format::tree::{Item, Node};
 use crate::object::ReadObject;
 
 /// A place among the nodes of a level.
@@ -76,10 +78,14 @@ impl Cursor {
 /// Entries of a tree in ascending order; made by [`Tree::range`](super::Tree::range).
 pub struct Range {
     reader: Arc<dyn ReadObject>,
-    cursor: Option<Cursor>,
-    /// Where the entry to come is: this key or above, and this place of the cursor's node once that was found.
+    /// Nodes still to be read, the next one last.
+    open: Vec<Expected>,
+    /// Leaves that were read ahead, and what is left of the first of them.
+    leaves: VecDeque<Result<Node, TreeError>>,
+    items: vec::IntoIter<Item>,
+    /// So many nodes are read next: one at first, for whoever wants a few entries.
+    width: usize,
     from: Bytes,
-    place: Option<usize>,
 }
 
 impl std::fmt::Debug for Range {
@@ -92,31 +98,57 @@ impl Range {
     pub(super) fn new(reader: Arc<dyn ReadObject>, root: Option<Root>, from: &[u8]) -> Self {
         Self {
             reader,
-            cursor: root.map(|root| Cursor::new(root, 0)),
+            open: root.map(Expected::root).into_iter().collect(),
+            leaves: VecDeque::new(),
+            items: Vec::new().into_iter(),
+            width: 1,
             from: Bytes::copy_from_slice(from),
-            place: None,
         }
     }
 
     fn advance(&mut self) -> Result<Option<(Bytes, Bytes)>, TreeError> {
         loop {
-            let Some(cursor) = &mut self.cursor else {
-                return Ok(None);
-            };
-            let items = &cursor.seek(&*self.reader, &self.from)?.node.items;
-            let first = || items.partition_point(|item| item.key < self.from);
-            let place = self.place.unwrap_or_else(first);
-            if let Some(item) = items.get(place) {
-                self.place = Some(place + 1);
+            if let Some(item) = self.items.next() {
                 let value = value(&*self.reader, &item.payload)?;
-                return Ok(Some((item.key.clone(), value)));
+                return Ok(Some((item.key, value)));
             }
-            match cursor.end() {
-                Some(end) => self.from = end.clone(),
-                None => self.cursor = None,
+            if let Some(leaf) = self.leaves.pop_front() {
+                let items = leaf?.items;
+                let first = items.partition_point(|item| item.key < self.from);
+                self.items = items.into_iter();
+                self.items.by_ref().take(first).for_each(drop);
+            } else if !self.read_ahead()? {
+                return Ok(None);
             }
-            self.place = None;
         }
+    }
+
+    /// Reads the next nodes; false where there are none.
+    fn read_ahead(&mut self) -> Result<bool, TreeError> {
+        let wanted = Expected::take_next(&mut self.open, self.width);
+        if wanted.first().is_some_and(|it| it.level == 0) {
+            self.width = (self.width * 2).min(BATCH);
+        }
+        let mut below = Vec::new();
+        let mut rest = &wanted[..];
+        for loaded in Expected::load_many(&*self.reader, &wanted) {
+            let expected = &rest[0];
+            match loaded {
+                Ok((node, _)) if node.level > 0 => {
+                    let is_ahead =
+                        |child: &Expected| child.end.as_ref().is_none_or(|end| *end > self.from);
+                    below.extend(expected.children(&node).filter(is_ahead));
+                }
+                // What comes before it is handed out first.
+                Err(_) if !below.is_empty() => break,
+                Err(error) if expected.level > 0 => return Err(error),
+                leaf => self.leaves.push_back(leaf.map(|(node, _)| node)),
+            }
+            rest = &rest[1..];
+        }
+        self.open.extend(rest.iter().rev().cloned());
+        self.open.extend(below.into_iter().rev());
+        Ok(!wanted.is_empty())
     }
 }
 
@@ -126,7 +158,9 @@ impl Iterator for Range {
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.advance();
         if next.is_err() {
-            self.cursor = None;
+            self.open.clear();
+            self.leaves.clear();
+            self.items = Vec::new().into_iter();
         }
         next.transpose()
     }

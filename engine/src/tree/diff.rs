@@ -1,12 +1,14 @@
 //! Comparing two trees, reading only what differs.
 
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Expected, Tree, TreeError, value};
-use crate::format::tree::Item;
+use super::{BATCH, Expected, Tree, TreeError, value};
+use crate::format::tree::{Item, Node};
+use crate::id::ObjectId;
 use crate::object::ReadObject;
 
 /// One key whose value differs.
@@ -103,6 +105,28 @@ impl Diff {
         }
     }
 
+    /// Where the next node of either side was not read yet, reads it with those that differ after it, level by level.
+    fn read_ahead(&mut self) {
+        if !self.old.lacks_next() && !self.new.lacks_next() {
+            return;
+        }
+        self.old.forget_if_many();
+        self.new.forget_if_many();
+        let (mut old, mut new) = (self.old.subtrees(), self.new.subtrees());
+        let mut left = BATCH;
+        while left > 0 {
+            let olds: HashSet<_> = old.iter().map(|it| it.id).collect();
+            let news: HashSet<_> = new.iter().map(|it| it.id).collect();
+            old.retain(|it| !news.contains(&it.id));
+            new.retain(|it| !olds.contains(&it.id));
+            let Some(level) = old.iter().chain(&new).map(|it| it.level).max() else {
+                return;
+            };
+            old = self.old.read_level(old, level, &mut left);
+            new = self.new.read_level(new, level, &mut left);
+        }
+    }
+
     fn advance(&mut self) -> Result<Option<Difference>, TreeError> {
         loop {
             let (old, new) = match self.choose() {
@@ -113,8 +137,13 @@ impl Diff {
                     (None, None)
                 }
                 Move::TakeBoth => (self.old.open()?, self.new.open()?),
-                Move::Old => (self.old.open()?, None),
-                Move::New => (None, self.new.open()?),
+                side @ (Move::Old | Move::New) => {
+                    self.read_ahead();
+                    match side {
+                        Move::Old => (self.old.open()?, None),
+                        _ => (None, self.new.open()?),
+                    }
+                }
             };
             let Some(Item { key, .. }) = old.as_ref().or(new.as_ref()) else {
                 continue;
@@ -143,11 +172,16 @@ impl Iterator for Diff {
 
 impl std::iter::FusedIterator for Diff {}
 
+/// So many nodes are held that were read before their turn.
+const MOST_AHEAD: usize = 4 * BATCH;
+
 /// One of the trees, from some key on.
 struct Side {
     reader: Arc<dyn ReadObject>,
     /// What was not looked at yet, the next one last: for each level the rest of one node.
     ahead: Vec<Ahead>,
+    /// Nodes that were read before their turn.
+    read: HashMap<ObjectId, (Expected, Node)>,
     keys: Keys,
 }
 
@@ -184,7 +218,55 @@ impl Side {
     fn new(tree: &Tree, keys: &Keys) -> Self {
         let root = tree.root.map(|root| Ahead::Subtree(Expected::root(root)));
         let ahead = root.into_iter().collect();
-        Self { reader: tree.reader.clone(), ahead, keys: keys.clone() }
+        Self { reader: tree.reader.clone(), ahead, read: HashMap::new(), keys: keys.clone() }
+    }
+
+    /// True where a subtree is next whose node was not read.
+    fn lacks_next(&self) -> bool {
+        matches!(self.ahead.last(), Some(Ahead::Subtree(next)) if self.known(next).is_none())
+    }
+
+    /// A node that was read as what it is expected to be here.
+    fn known(&self, expected: &Expected) -> Option<&Node> {
+        let (read_as, node) = self.read.get(&expected.id)?;
+        (read_as == expected).then_some(node)
+    }
+
+    /// The next subtrees, in order.
+    fn subtrees(&self) -> Vec<Expected> {
+        let subtree = |ahead: &Ahead| match ahead {
+            Ahead::Subtree(subtree) => Some(subtree.clone()),
+            Ahead::Entry(_) => None,
+        };
+        self.ahead.iter().rev().filter_map(subtree).take(BATCH).collect()
+    }
+
+    /// Nodes that were read ahead too far are given up: they are read again in their turn.
+    fn forget_if_many(&mut self) {
+        if self.read.len() > MOST_AHEAD {
+            self.read.clear();
+        }
+    }
+
+    /// Reads those nodes that are of a level, at most `left`, and puts what is below them in their places.
+    fn read_level(&mut self, nodes: Vec<Expected>, level: u8, left: &mut usize) -> Vec<Expected> {
+        let is_wanted = |it: &&Expected| it.level == level && self.known(it).is_none();
+        let wanted: Vec<_> = nodes.iter().filter(is_wanted).take(*left).cloned().collect();
+        *left -= wanted.len();
+        let loaded: Vec<_> = Expected::load_many(&*self.reader, &wanted).collect();
+        for (subtree, node) in wanted.iter().zip(loaded) {
+            // What cannot be read is told when its turn comes.
+            self.read.extend(node.ok().map(|(node, _)| (subtree.id, (subtree.clone(), node))));
+        }
+        let mut below = Vec::new();
+        for subtree in nodes {
+            match self.known(&subtree) {
+                _ if subtree.level < level => below.push(subtree),
+                Some(node) => below.extend(subtree.children(node).filter(|it| self.keys.touch(it))),
+                None => {}
+            }
+        }
+        below
     }
 
     /// Takes an entry, or puts what is in a subtree in its place.
@@ -194,16 +276,18 @@ impl Side {
             Some(Ahead::Entry(item)) => return Ok(Some(item)),
             Some(Ahead::Subtree(expected)) => expected,
         };
-        let (node, _) = expected.load(&*self.reader)?;
+        let node = match self.read.remove(&expected.id) {
+            Some((read_as, node)) if read_as == expected => node,
+            _ => expected.load(&*self.reader)?.0,
+        };
         if node.level == 0 {
             let entries = node.items.into_iter().rev().filter(|item| self.keys.hold(&item.key));
             self.ahead.extend(entries.map(Ahead::Entry));
             return Ok(None);
         }
-        let child = |place| Expected::child(&node, place, expected.end.as_ref());
-        let children = (0..node.items.len()).rev().filter_map(child);
-        let children = children.filter(|child| self.keys.touch(child));
-        self.ahead.extend(children.map(Ahead::Subtree));
+        let children = expected.children(&node).filter(|child| self.keys.touch(child));
+        let children: Vec<_> = children.map(Ahead::Subtree).collect();
+        self.ahead.extend(children.into_iter().rev());
         Ok(None)
     }
 

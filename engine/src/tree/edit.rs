@@ -11,7 +11,8 @@ use std::vec;
 use bytes::Bytes;
 
 use super::cursor::Cursor;
-use super::{Expected, Root, TreeError, TreeParams};
+use super::paths::Paths;
+use super::{BATCH, Expected, Root, TreeError, TreeParams};
 use crate::format::tree::{Item, KEY_LIMIT, LEVEL_LIMIT, NodeEncoder, Payload, VALUE_LIMIT};
 use crate::id::ObjectId;
 use crate::object::{Class, ReadObject, WriteObject};
@@ -40,9 +41,12 @@ pub fn edit(
     edits: &mut dyn Iterator<Item = Result<Edit, TreeError>>,
     writer: &mut dyn WriteObject,
 ) -> Result<Option<Root>, TreeError> {
-    let mut editor = Editor { stage: Stage { params, reader, writer }, root, levels: Vec::new() };
+    let paths = Paths::new(reader, root);
+    let stage = Stage { params, reader: &paths, writer };
+    let mut editor = Editor { stage, root, levels: Vec::new() };
     let mut last: Option<Bytes> = None;
-    for edit in edits {
+    let mut ahead = VecDeque::new();
+    while let Some(edit) = next_edit(edits, &mut ahead, &paths) {
         let Edit { key, value } = edit?;
         if key.is_empty() || key.len() > KEY_LIMIT {
             return Err(TreeError::KeyLength { length: key.len() });
@@ -57,6 +61,31 @@ pub fn edit(
     }
     editor.finish()
 }
+
+type EditResult = Result<Edit, TreeError>;
+
+/// Takes the next edit; where none is left of those that were taken before, takes many and reads what they will need.
+fn next_edit(
+    edits: &mut dyn Iterator<Item = EditResult>,
+    ahead: &mut VecDeque<EditResult>,
+    paths: &Paths<'_>,
+) -> Option<EditResult> {
+    if ahead.is_empty() {
+        let mut bytes = 0;
+        while ahead.len() < BATCH && bytes < AHEAD_BYTES {
+            let Some(edit) = edits.next() else { break };
+            bytes += edit.as_ref().map_or(0, |it| it.value.as_ref().map_or(0, Bytes::len));
+            ahead.push_back(edit);
+        }
+        let keys: Vec<_> =
+            ahead.iter().filter_map(|it| it.as_ref().ok().map(|it| &it.key)).collect();
+        paths.prepare(&keys);
+    }
+    ahead.pop_front()
+}
+
+/// So many bytes of values wait until what they need was read.
+const AHEAD_BYTES: usize = /* 1 MiB */ 1024 * 1024;
 
 /// An edit of any level.
 struct ItemEdit {

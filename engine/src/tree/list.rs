@@ -1,8 +1,11 @@
 //! List trees: the parts of a long content, cut into nodes by the parts' ids.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Descend, TreeError, read};
+use bytes::Bytes;
+
+use super::{BATCH, Descend, TreeError};
 use crate::entry::{Content, Part};
 use crate::format::entry::{PART_LENGTH_LIMIT, PARTS_LIMIT};
 use crate::format::tree::{
@@ -200,9 +203,31 @@ impl Expected {
         Self { id, known: None }
     }
 
-    fn load(self, reader: &dyn ReadObject) -> Result<ListNode, TreeError> {
+    /// Reads several nodes at a time.
+    fn load_many(
+        reader: &dyn ReadObject,
+        nodes: &[Self],
+    ) -> impl Iterator<Item = Result<ListNode, TreeError>> {
+        let ids: Vec<_> = nodes.iter().map(|node| node.id).collect();
+        let read = reader.read_many(Class::Meta, &ids);
+        nodes.iter().zip(read).map(|(node, read)| {
+            node.open(&read.map_err(|source| TreeError::Read { id: node.id, source })?)
+        })
+    }
+
+    /// Takes the nodes that are next and of one level off a stack, the next one first: at most `most`.
+    fn take_next(open: &mut Vec<Self>, most: usize) -> Vec<Self> {
+        let level = |node: &Self| node.known.map(|(level, _)| level);
+        let next = open.last().map(level);
+        let count = open.iter().rev().take(most).take_while(|it| Some(level(it)) == next).count();
+        let mut taken = open.split_off(open.len() - count);
+        taken.reverse();
+        taken
+    }
+
+    fn open(self, bytes: &Bytes) -> Result<ListNode, TreeError> {
         let id = self.id;
-        let node = decode_list_node(&read(reader, id)?);
+        let node = decode_list_node(bytes);
         let node = node.map_err(|source| TreeError::Corrupt { id, source })?;
         let found = (node.level(), node.length().unwrap_or(u64::MAX));
         if self.known.is_some_and(|known| known != found) {
@@ -213,19 +238,21 @@ impl Expected {
     }
 }
 
-/// What is to be read after a node, the next one last.
+/// What is to be read below a node, in order.
 fn children(level: u8, children: Vec<(ObjectId, u64)>) -> impl Iterator<Item = Expected> {
     let below = level.saturating_sub(1);
-    children
-        .into_iter()
-        .rev()
-        .map(move |(id, length)| Expected { id, known: Some((below, length)) })
+    children.into_iter().map(move |(id, length)| Expected { id, known: Some((below, length)) })
 }
 
 /// The parts of a content, in order; reads as it goes. Contents without parts give none.
 pub fn parts(reader: Arc<dyn ReadObject>, content: &Content) -> Parts {
-    let mut parts =
-        Parts { reader, open: Vec::new(), ready: Vec::new().into_iter(), missing: None };
+    let mut parts = Parts {
+        reader,
+        open: Vec::new(),
+        read: VecDeque::new(),
+        ready: Vec::new().into_iter(),
+        missing: None,
+    };
     match content {
         Content::None | Content::Inline(_) => {}
         Content::Parts(few) => parts.ready = few.clone().into_iter(),
@@ -237,11 +264,16 @@ pub fn parts(reader: Arc<dyn ReadObject>, content: &Content) -> Parts {
     parts
 }
 
+/// So many leaves of a list are read at a time: about 4,000 parts.
+const LEAVES: usize = 64;
+
 /// Parts of a content in order; made by [`parts`].
 pub struct Parts {
     reader: Arc<dyn ReadObject>,
-    /// Nodes still to be read, the next one last: the rest of one node a level.
+    /// Nodes still to be read, the next one last.
     open: Vec<Expected>,
+    /// Nodes that were read ahead.
+    read: VecDeque<Result<ListNode, TreeError>>,
     ready: std::vec::IntoIter<Part>,
     /// The top, and how many of its parts are still to come.
     missing: Option<(ObjectId, u64)>,
@@ -263,13 +295,21 @@ impl Parts {
                 }
                 return Ok(Some(part));
             }
-            let Some(expected) = self.open.pop() else {
-                break;
-            };
-            match expected.load(&*self.reader)? {
-                ListNode::Parts(parts) => self.ready = parts.into_iter(),
-                ListNode::Children { level, children: below } => {
-                    self.open.extend(children(level, below));
+            match self.read.pop_front() {
+                Some(node) => match node? {
+                    ListNode::Parts(parts) => self.ready = parts.into_iter(),
+                    ListNode::Children { level, children: below } => {
+                        let below: Vec<_> = children(level, below).collect();
+                        self.open.extend(below.into_iter().rev());
+                    }
+                },
+                None if self.open.is_empty() => break,
+                None => {
+                    // Nodes above the leaves go one by one, so that what is below each comes before the next.
+                    let is_leaf = |it: &Expected| it.known.is_some_and(|(level, _)| level == 0);
+                    let most = if self.open.last().is_some_and(is_leaf) { LEAVES } else { 1 };
+                    let wanted = Expected::take_next(&mut self.open, most);
+                    self.read.extend(Expected::load_many(&*self.reader, &wanted));
                 }
             }
         }
@@ -287,6 +327,7 @@ impl Iterator for Parts {
         let next = self.advance();
         if next.is_err() {
             self.open.clear();
+            self.read.clear();
             self.ready = Vec::new().into_iter();
             self.missing = None;
         }
@@ -312,18 +353,27 @@ pub fn list_nodes(
     visit: &mut dyn FnMut(ListVisit) -> Result<Descend, TreeError>,
 ) -> Result<(), TreeError> {
     let mut open = vec![Expected::top(top)];
-    while let Some(expected) = open.pop() {
-        if visit(ListVisit::Node(expected.id))? == Descend::No {
-            continue;
+    while !open.is_empty() {
+        let mut wanted = Vec::new();
+        for node in Expected::take_next(&mut open, BATCH) {
+            if visit(ListVisit::Node(node.id))? == Descend::Yes {
+                wanted.push(node);
+            }
         }
-        match expected.load(reader)? {
-            ListNode::Parts(parts) => {
-                for part in parts {
-                    visit(ListVisit::Part(part))?;
+        let mut above = Vec::new();
+        for node in Expected::load_many(reader, &wanted) {
+            match node? {
+                ListNode::Parts(parts) => {
+                    for part in parts {
+                        visit(ListVisit::Part(part))?;
+                    }
+                }
+                ListNode::Children { level, children: below } => {
+                    above.extend(children(level, below));
                 }
             }
-            ListNode::Children { level, children: below } => open.extend(children(level, below)),
         }
+        open.extend(above.into_iter().rev());
     }
     Ok(())
 }

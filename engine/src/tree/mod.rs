@@ -9,6 +9,7 @@ mod cursor;
 mod diff;
 mod edit;
 mod list;
+mod paths;
 mod walk;
 
 pub use boundary::TreeParams;
@@ -154,7 +155,7 @@ impl Tree {
         value(&*self.reader, &items[place].payload).map(Some)
     }
 
-    /// All entries from a key on, ascending; reads as it goes and holds one node a level.
+    /// All entries from a key on, ascending; reads as it goes, more nodes at a time the longer it goes on.
     pub fn range(&self, from: &[u8]) -> Range {
         Range::new(self.reader.clone(), self.root, from)
     }
@@ -178,7 +179,7 @@ impl Tree {
 }
 
 /// What the node above says of a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Expected {
     id: ObjectId,
     level: u8,
@@ -212,7 +213,39 @@ impl Expected {
 
     /// Reads the node and holds it against what is expected; so levels descend one by one, and nothing loops.
     fn load(&self, reader: &dyn ReadObject) -> Result<(Node, Bytes), TreeError> {
-        let bytes = read(reader, self.id)?;
+        self.open(read(reader, self.id)?)
+    }
+
+    /// Reads several nodes at a time, each as [`load`](Self::load) does.
+    fn load_many(
+        reader: &dyn ReadObject,
+        nodes: &[Self],
+    ) -> impl Iterator<Item = Result<(Node, Bytes), TreeError>> {
+        let ids: Vec<_> = nodes.iter().map(|node| node.id).collect();
+        let read = reader.read_many(Class::Meta, &ids);
+        nodes.iter().zip(read).map(|(node, read)| {
+            node.open(read.map_err(|source| TreeError::Read { id: node.id, source })?)
+        })
+    }
+
+    /// Takes the nodes that are next and of one level off a stack, the next one first: at most `most`.
+    fn take_next(open: &mut Vec<Self>, most: usize) -> Vec<Self> {
+        let level = open.last().map(|node| node.level);
+        let alike = open.iter().rev().take(most).take_while(|node| Some(node.level) == level);
+        let count = alike.count();
+        let mut taken = open.split_off(open.len() - count);
+        taken.reverse();
+        taken
+    }
+
+    /// What a node above the leaves says of its children, in order.
+    fn children(&self, node: &Node) -> impl Iterator<Item = Self> {
+        let child = |place| Self::child(node, place, self.end.as_ref());
+        (0..node.items.len()).filter_map(child)
+    }
+
+    /// Holds the bytes of the node against what is expected.
+    fn open(&self, bytes: Bytes) -> Result<(Node, Bytes), TreeError> {
         let node =
             decode_node(&bytes).map_err(|source| TreeError::Corrupt { id: self.id, source })?;
         let first = node.items.first().map(|item| &item.key);
@@ -232,6 +265,9 @@ impl Expected {
     }
 }
 
+/// So many nodes are asked for at a time, at most: about half a megabyte.
+const BATCH: usize = 256;
+
 fn read(reader: &dyn ReadObject, id: ObjectId) -> Result<Bytes, TreeError> {
     let read = reader.read(Class::Meta, &id);
     read.map_err(|source| TreeError::Read { id, source })
@@ -239,14 +275,36 @@ fn read(reader: &dyn ReadObject, id: ObjectId) -> Result<Bytes, TreeError> {
 
 /// The bytes of a leaf's item.
 fn value(reader: &dyn ReadObject, payload: &Payload) -> Result<Bytes, TreeError> {
-    let (id, length) = match payload {
-        Payload::Inline(value) => return Ok(value.clone()),
-        Payload::Spilled { id, length } => (*id, *length),
-        Payload::Child { id, .. } => {
-            return Err(TreeError::corrupt(*id, "a node where a value should be"));
-        }
+    match payload {
+        Payload::Inline(value) => Ok(value.clone()),
+        Payload::Spilled { id, length } => spilled(*id, *length, read(reader, *id)?),
+        Payload::Child { id, .. } => Err(TreeError::corrupt(*id, "a node where a value should be")),
+    }
+}
+
+/// The bytes of several items, asked for at a time.
+fn values(
+    reader: &dyn ReadObject,
+    payloads: &[&Payload],
+) -> impl Iterator<Item = Result<Bytes, TreeError>> {
+    let spilled_id = |payload: &&Payload| match payload {
+        Payload::Spilled { id, .. } => Some(*id),
+        _ => None,
     };
-    let bytes = read(reader, id)?;
+    let ids: Vec<_> = payloads.iter().filter_map(spilled_id).collect();
+    let read = if ids.is_empty() { Vec::new() } else { reader.read_many(Class::Meta, &ids) };
+    let mut read = read.into_iter();
+    payloads.iter().map(move |payload| match payload {
+        Payload::Inline(value) => Ok(value.clone()),
+        Payload::Child { id, .. } => Err(TreeError::corrupt(*id, "a node where a value should be")),
+        Payload::Spilled { id, length } => {
+            let read = read.next().unwrap_or(Err(ObjectError::Missing { id: *id }));
+            spilled(*id, *length, read.map_err(|source| TreeError::Read { id: *id, source })?)
+        }
+    })
+}
+
+fn spilled(id: ObjectId, length: u64, bytes: Bytes) -> Result<Bytes, TreeError> {
     if bytes.len() as u64 != length {
         return Err(TreeError::corrupt(id, format!("a value of {length} bytes is expected")));
     }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Expected, Root, TreeError, value};
-use crate::format::tree::Payload;
+use super::{BATCH, Expected, Root, TreeError, values};
+use crate::format::tree::{Item, Payload};
 use crate::id::ObjectId;
 use crate::object::ReadObject;
 
@@ -17,7 +17,7 @@ pub enum NodeVisit<'a> {
         /// Its level; 0 holds the values.
         level: u8,
     },
-    /// A value that is an object of its own, before it is read; [`Value`](Self::Value) follows.
+    /// A value that is an object of its own, before it is read; [`Value`](Self::Value) follows, not always at once.
     Spilled {
         /// The key of the value.
         key: &'a Bytes,
@@ -53,46 +53,67 @@ pub(super) fn walk(
     visit: &mut Visit<'_>,
     damaged: &mut Damaged<'_>,
 ) -> Result<(), TreeError> {
-    // Depth first, so that it never holds more than the items of one node a level.
+    // Depth first, many nodes of a level at a time: it never holds more than the items of so many nodes a level.
     let mut open: Vec<Expected> = root.map(Expected::root).into_iter().collect();
-    while let Some(expected) = open.pop() {
-        let (id, level) = (expected.id, expected.level);
-        if visit(NodeVisit::Node { id, level })? == Descend::No {
-            continue;
-        }
-        let node = match expected.load(reader) {
-            Ok((node, _)) => node,
-            Err(error) => {
-                damaged(error)?;
-                continue;
+    while !open.is_empty() {
+        let mut wanted = Vec::new();
+        for node in Expected::take_next(&mut open, BATCH) {
+            if visit(NodeVisit::Node { id: node.id, level: node.level })? == Descend::Yes {
+                wanted.push(node);
             }
-        };
-        if node.level > 0 {
-            let child = |place| Expected::child(&node, place, expected.end.as_ref());
-            open.extend((0..node.items.len()).rev().filter_map(child));
-            continue;
         }
-        for item in &node.items {
-            visit_value(reader, &item.key, &item.payload, visit, damaged)?;
+        let mut below = Vec::new();
+        for (expected, loaded) in wanted.iter().zip(Expected::load_many(reader, &wanted)) {
+            match loaded {
+                Ok((node, _)) if node.level > 0 => below.extend(expected.children(&node)),
+                Ok((node, _)) => visit_values(reader, &node.items, visit, damaged)?,
+                Err(error) => damaged(error)?,
+            }
         }
+        open.extend(below.into_iter().rev());
     }
     Ok(())
 }
 
-fn visit_value(
+/// So many bytes of values that are objects of their own are held at a time, or one value.
+const SPILLED_BYTES: u64 = /* 4 MiB */ 4 * 1024 * 1024;
+
+fn visit_values(
     reader: &dyn ReadObject,
-    key: &Bytes,
-    payload: &Payload,
+    items: &[Item],
     visit: &mut Visit<'_>,
     damaged: &mut Damaged<'_>,
 ) -> Result<(), TreeError> {
-    if let Payload::Spilled { id, length } = *payload
-        && visit(NodeVisit::Spilled { key, id, length })? == Descend::No
-    {
-        return Ok(());
+    let mut wanted: Vec<&Item> = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        if let Payload::Spilled { id, length } = item.payload {
+            if visit(NodeVisit::Spilled { key: &item.key, id, length })? == Descend::No {
+                continue;
+            }
+            if bytes + length > SPILLED_BYTES {
+                visit_loaded(reader, &std::mem::take(&mut wanted), visit, damaged)?;
+                bytes = 0;
+            }
+            bytes += length;
+        }
+        wanted.push(item);
     }
-    match value(reader, payload) {
-        Ok(value) => visit(NodeVisit::Value { key, value: &value }).map(drop),
-        Err(error) => damaged(error),
+    visit_loaded(reader, &wanted, visit, damaged)
+}
+
+fn visit_loaded(
+    reader: &dyn ReadObject,
+    items: &[&Item],
+    visit: &mut Visit<'_>,
+    damaged: &mut Damaged<'_>,
+) -> Result<(), TreeError> {
+    let payloads: Vec<_> = items.iter().map(|item| &item.payload).collect();
+    for (item, value) in items.iter().zip(values(reader, &payloads)) {
+        match value {
+            Ok(value) => visit(NodeVisit::Value { key: &item.key, value: &value }).map(drop)?,
+            Err(error) => damaged(error)?,
+        }
     }
+    Ok(())
 }
