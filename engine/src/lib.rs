@@ -77,6 +77,7 @@ pub mod monitor;
 pub mod object;
 pub mod ops;
 pub mod pack;
+mod parallel;
 pub mod problem;
 pub mod repo;
 pub mod secret;

@@ -7,10 +7,10 @@ use std::process::Command;
 use esker_tests::workspace;
 
 /// The rooms of the engine: each uses only rooms that come before it.
-const ROOMS: [&str; 21] = [
-    "id", "entry", "problem", "clock", "secret", "monitor", "context", "object", "source", "sink",
-    "store", "chunk", "compress", "crypto", "format", "pack", "tree", "index", "repo", "error",
-    "ops",
+const ROOMS: [&str; 22] = [
+    "id", "entry", "problem", "clock", "secret", "parallel", "monitor", "context", "object",
+    "source", "sink", "store", "chunk", "compress", "crypto", "format", "pack", "tree", "index",
+    "repo", "error", "ops",
 ];
 
 /// A file longer than this, its tests not counted, hides a noun or a stage.

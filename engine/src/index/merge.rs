@@ -47,8 +47,10 @@ pub fn merge(
     let records = loose_records(loose, &mut packs)?;
     runs.push((Box::new(records.into_iter().map(Ok)) as Box<dyn Iterator<Item = _>>).peekable());
 
-    let replaces = segments.iter().map(|segment| segment.id()).collect();
-    let mut writer = SegmentWriter::new(keys, replaces, packs.packs)?;
+    // What they have replaced is replaced still: so the newest segment names all that need not be opened.
+    let before = segments.iter().flat_map(|segment| segment.replaces());
+    let replaces: BTreeSet<_> = segments.iter().map(|it| it.id()).chain(before.copied()).collect();
+    let mut writer = SegmentWriter::new(keys, replaces.into_iter().collect(), packs.packs)?;
     write_runs(runs, &mut writer)?;
     writer.finish()
 }

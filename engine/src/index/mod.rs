@@ -3,6 +3,7 @@
 //! A domain's index is its segments and the footers of the loose packs. A prefix only nominates places: whoever
 //! deduplicates compares the short id in the pack's footer, whoever reads compares the whole id.
 
+mod batch;
 mod builder;
 mod cache;
 mod merge;
@@ -220,6 +221,14 @@ impl Index {
     /// The names of segments that others replace.
     pub fn replaced(&self) -> impl Iterator<Item = SegmentId> {
         self.replaced.iter().copied()
+    }
+
+    /// Forgets replaced segments that are not there any more, so that merges do not name them for ever.
+    pub fn retain_replaced(&mut self, is_there: impl Fn(&SegmentId) -> bool) {
+        self.replaced.retain(&is_there);
+        for segment in &mut self.segments {
+            segment.retain_replaced(&is_there);
+        }
     }
 
     /// The packs that no segment lists.

@@ -230,6 +230,11 @@ impl Segment {
         &self.replaces
     }
 
+    /// Forgets those of the segments it replaces that are not there any more.
+    pub(super) fn retain_replaced(&mut self, is_there: impl Fn(&SegmentId) -> bool) {
+        self.replaces.retain(is_there);
+    }
+
     /// Number of records.
     pub fn record_count(&self) -> u64 {
         self.records
@@ -262,7 +267,7 @@ impl Segment {
         }
     }
 
-    fn block_range(&self, number: usize) -> Range<u64> {
+    pub(super) fn block_range(&self, number: usize) -> Range<u64> {
         let end = self.fences.get(number + 1);
         self.fences[number].offset..end.map_or(self.blocks_end, |fence| fence.offset)
     }
@@ -296,7 +301,20 @@ impl Segment {
             return Ok(block);
         }
         let part = Part::Block(number as u32);
-        let sealed = read(&*self.reader, self.id, part, self.block_range(number))?;
+        self.keep_block(number, self.read_part(part, self.block_range(number))?)
+    }
+
+    pub(super) fn read_part(&self, part: Part, range: Range<u64>) -> Result<Bytes, IndexError> {
+        read(&*self.reader, self.id, part, range)
+    }
+
+    pub(super) fn has_block(&self, number: usize) -> bool {
+        self.cache.get(self.id, number as u32).is_some()
+    }
+
+    /// Opens a block and puts it into the cache.
+    pub(super) fn keep_block(&self, number: usize, sealed: Bytes) -> Result<Block, IndexError> {
+        let part = Part::Block(number as u32);
         let records = self.open_block(number, sealed.into())?;
         let block = compact(&records).ok_or_else(|| {
             corrupt(self.id, part)(Corrupt::new("a frame or place beyond the limits"))
@@ -305,17 +323,27 @@ impl Segment {
         Ok(block)
     }
 
+    /// False where the filter excludes the prefix.
+    pub(super) fn may_contain(&self, prefix: u64) -> bool {
+        self.filter.may_contain(prefix)
+    }
+
+    /// The blocks in which a prefix is if it is anywhere.
+    pub(super) fn blocks_of(&self, prefix: u64) -> Range<usize> {
+        // The prefix may end the block before the first one that begins with it.
+        let end = self.fences.partition_point(|fence| fence.first <= prefix);
+        let start = self.fences[..end].partition_point(|fence| fence.first < prefix);
+        start.saturating_sub(1)..end
+    }
+
     /// Appends the places that may hold an object with this prefix.
     ///
     /// Reads nothing if the filter excludes the prefix, usually one block if not.
     pub fn lookup(&self, prefix: u64, found: &mut Vec<Place>) -> Result<(), IndexError> {
-        if !self.filter.may_contain(prefix) {
+        if !self.may_contain(prefix) {
             return Ok(());
         }
-        // The prefix may end the block before the first one that begins with it.
-        let end = self.fences.partition_point(|fence| fence.first <= prefix);
-        let start = self.fences[..end].partition_point(|fence| fence.first < prefix);
-        for number in start.saturating_sub(1)..end {
+        for number in self.blocks_of(prefix) {
             let block = self.block(number)?;
             let start = block.partition_point(|record| record.prefix < prefix);
             let records = block[start..].iter();

@@ -8,18 +8,26 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use lru::LruCache;
 
-use super::objects::{CacheSizes, OPEN_KEYS, Objects, locked};
+use super::objects::{CacheSizes, OPEN_KEYS, Objects, PackObjects, locked};
 use super::{DamagedObject, RepoError, Repository};
 use crate::format::name::ObjectName;
-use crate::format::pack::PackKind;
+use crate::format::pack::{PackInfo, PackKind};
 use crate::id::{ObjectId, PackId, SegmentId};
 use crate::index::{BlockCache, Index, IndexError, Place, ReadSegment, Segment};
-use crate::store::{Store, StoreError};
+use crate::parallel::{CONNECTIONS, map};
+use crate::store::{Listed, Store, StoreError};
 
 /// So often loading begins again because something was listed and then gone.
 const ATTEMPTS: u32 = 4;
 /// So often an object that is missing makes a reader look in vain for a collector that moved it.
 const VAIN_LOOKS: u32 = 16;
+
+/// The newest segments are opened first: where one replaces all others they are all that is opened.
+const FIRST_SEGMENTS: usize = 2;
+/// So many segments are opened before it is looked which of the others they replace.
+const SEGMENTS_TOGETHER: usize = 16;
+/// So many footers are in memory before the index takes them.
+const FOOTERS_TOGETHER: usize = 256;
 
 struct StoredSegment {
     store: Store,
@@ -123,29 +131,59 @@ impl Objects {
         let mut loading = Loading::default();
         // Packs are listed before segments: a merge that runs meanwhile then hides none.
         let loose = self.listed_packs("packs/mixed")?;
+        let mut segments = Vec::new();
         for listed in self.store.list("index")? {
             loading.names.insert(listed.name.clone());
-            let Ok(ObjectName::Segment(id)) = listed.name.parse() else {
-                continue;
-            };
-            match self.open_segment(id, listed.length) {
-                Ok(segment) => loading.index.add_segment(segment),
-                Err(error) => loading.damage(listed.name, error.into()),
+            if let Ok(ObjectName::Segment(id)) = listed.name.parse() {
+                segments.push((id, listed));
             }
         }
-        for (id, kind, length) in loose {
-            loading.names.insert(ObjectName::Pack { id, kind }.to_string());
-            if loading.index.pack(&id).is_some() {
-                continue;
-            }
-            match self.read_pack_tail(id, kind, length) {
+        let there: HashSet<SegmentId> = segments.iter().map(|(id, _)| *id).collect();
+        self.open_segments(segments, &mut loading);
+        loading.index.retain_replaced(|id| there.contains(id));
+        let name = |(id, kind, _): &(PackId, PackKind, u64)| {
+            ObjectName::Pack { id: *id, kind: *kind }.to_string()
+        };
+        loading.names.extend(loose.iter().map(name));
+        let loose: Vec<_> =
+            loose.into_iter().filter(|(id, ..)| loading.index.pack(id).is_none()).collect();
+        for (pack, tail) in loose.iter().zip(self.read_tails(&loose)) {
+            match tail {
                 Ok((info, objects)) => loading.index.add_loose(Arc::new(info), &objects),
-                Err(error) => {
-                    loading.damage(ObjectName::Pack { id, kind }.to_string(), error);
-                }
+                Err(error) => loading.damage(name(pack), error),
             }
         }
         Ok(loading)
+    }
+
+    /// Opens segments, the newest first: they name those that need not be opened any more. When something was stored is only
+    /// believed as far as an order goes.
+    fn open_segments(&self, mut segments: Vec<(SegmentId, Listed)>, loading: &mut Loading) {
+        segments.sort_by_key(|(_, listed)| listed.modified);
+        let mut together = FIRST_SEGMENTS;
+        while !segments.is_empty() {
+            let rest = segments.len().saturating_sub(together);
+            let next = segments.split_off(rest);
+            let opened =
+                map(CONNECTIONS, &next, |(id, listed)| self.open_segment(*id, listed.length));
+            for ((_, listed), opened) in next.into_iter().zip(opened).rev() {
+                match opened {
+                    Ok(segment) => loading.index.add_segment(segment),
+                    Err(error) => loading.damage(listed.name, error.into()),
+                }
+            }
+            let replaced: HashSet<SegmentId> = loading.index.replaced().collect();
+            segments.retain(|(id, _)| !replaced.contains(id));
+            together = SEGMENTS_TOGETHER;
+        }
+    }
+
+    /// Reads the footers of packs, several at a time.
+    fn read_tails(
+        &self,
+        packs: &[(PackId, PackKind, u64)],
+    ) -> Vec<Result<(PackInfo, PackObjects), RepoError>> {
+        map(CONNECTIONS, packs, |(id, kind, length)| self.read_pack_tail(*id, *kind, *length))
     }
 
     /// How often the index was loaded anew.
@@ -243,11 +281,12 @@ impl Objects {
         let Some(packs) = packs else { return Ok(()) };
         tracing::warn!(%segment, "an index segment is damaged; the footers of its packs are read");
         let mut found = Vec::new();
-        for pack in packs {
-            match self.read_pack_tail(pack.id, pack.kind, pack.length) {
+        let tail = |pack: &Arc<PackInfo>| self.read_pack_tail(pack.id, pack.kind, pack.length);
+        for (pack, tail) in packs.iter().zip(map(CONNECTIONS, &packs, tail)) {
+            match tail {
                 Ok(tail) => found.push(tail),
                 // A pack that cannot be read is damage of its own.
-                Err(error) => self.only_damage(&pack, error)?,
+                Err(error) => self.only_damage(pack, error)?,
             }
         }
         self.extend_index(|index| {
@@ -287,17 +326,15 @@ impl Objects {
         let listed = self.listed_packs("packs")?;
         let known: HashSet<PackId> =
             self.with_index(|index| index.packs().map(|pack| pack.id).collect());
-        let mut found = Vec::new();
-        for (id, kind, length) in listed {
-            if !known.contains(&id) {
-                found.extend(self.read_pack_tail(id, kind, length));
-            }
+        let unlisted: Vec<_> = listed.into_iter().filter(|(id, ..)| !known.contains(id)).collect();
+        for packs in unlisted.chunks(FOOTERS_TOGETHER) {
+            let found = self.read_tails(packs);
+            self.extend_index(|index| {
+                for (info, objects) in found.into_iter().flatten() {
+                    index.add_loose(Arc::new(info), &objects);
+                }
+            });
         }
-        self.extend_index(|index| {
-            for (info, objects) in found {
-                index.add_loose(Arc::new(info), &objects);
-            }
-        });
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A repository: made, opened, and the writer's side of its commit protocol.
 
+mod batch;
 mod client;
 mod decisions;
 mod history;

@@ -13,7 +13,7 @@ use crate::format::name::ObjectName;
 use crate::format::pack::{Footer, PackInfo, PackKind};
 use crate::id::{ObjectId, PackId, ShortId, Ulid, WriterId};
 use crate::index::{BlockCache, Index, Place};
-use crate::object::{Class, Identifier, ObjectError, ReadObject};
+use crate::object::{Class, Identifier, ObjectError};
 use crate::pack::{Frame, FrameCodec, PackKeys, Tail, read_tail};
 use crate::problem::ErrorKind;
 use crate::store::Store;
@@ -143,6 +143,11 @@ impl Objects {
             Some(objects) => Ok(objects),
             None => Ok(self.read_pack_tail(pack.id, pack.kind, pack.length)?.1),
         }
+    }
+
+    /// From now on footers are read anew: what they prove holds for the session in which they were read (FORMAT.md §11).
+    pub(super) fn forget_footers(&self) {
+        *locked(&self.footers) = Footers::default();
     }
 
     /// Where they are.
@@ -285,17 +290,27 @@ impl Objects {
         Ok(keys.check_padding(&rest)?)
     }
 
-    fn frame(&self, place: &Place) -> Result<Arc<Frame>, RepoError> {
+    /// A frame that was opened before, if it is there still.
+    pub(super) fn kept_frame(&self, place: &Place) -> Option<Arc<Frame>> {
         let key = (place.pack.id, place.frame);
-        let kept = locked(&self.frames).frames.as_mut().and_then(|it| it.get(&key).cloned());
-        if let Some(frame) = kept {
+        locked(&self.frames).frames.as_mut().and_then(|it| it.get(&key).cloned())
+    }
+
+    fn frame(&self, place: &Place) -> Result<Arc<Frame>, RepoError> {
+        if let Some(frame) = self.kept_frame(place) {
             return Ok(frame);
         }
         let frame = Arc::new(self.fetch_frame(&place.pack, place.frame)?);
+        self.keep_frame(place, &frame);
+        Ok(frame)
+    }
+
+    pub(super) fn keep_frame(&self, place: &Place, frame: &Arc<Frame>) {
+        let key = (place.pack.id, place.frame);
         let mut kept = locked(&self.frames);
         kept.bytes += frame.raw_len() as u64;
         let frames = kept.frames.get_or_insert_with(LruCache::unbounded);
-        let mut gone = frames.put(key, Arc::clone(&frame)).map_or(0, |old| old.raw_len() as u64);
+        let mut gone = frames.put(key, Arc::clone(frame)).map_or(0, |old| old.raw_len() as u64);
         while kept.bytes - gone > self.sizes.frames {
             let frames = kept.frames.get_or_insert_with(LruCache::unbounded);
             match frames.pop_lru() {
@@ -304,7 +319,6 @@ impl Objects {
             }
         }
         kept.bytes -= gone;
-        Ok(frame)
     }
 
     /// The object of a place if it is the one asked for.
@@ -318,7 +332,7 @@ impl Objects {
         frame.object(place).filter(|object| self.identifier.id(class, object) == *id)
     }
 
-    fn read_object(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
+    pub(super) fn read_object(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
         let failed = |error: RepoError| ObjectError::Failed { source: error.into() };
         loop {
             let seen = self.generation();
@@ -356,11 +370,5 @@ impl Objects {
             }
         }
         Ok(Err(damage))
-    }
-}
-
-impl ReadObject for Objects {
-    fn read(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
-        self.read_object(class, id)
     }
 }

@@ -58,6 +58,8 @@ pub struct Listed {
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
+    /// When it was stored, by the store's clock: milliseconds since 1970. A hint, and nothing to rely upon.
+    pub modified: i64,
 }
 
 #[derive(Debug, Default)]
@@ -314,10 +316,11 @@ impl Store {
         let prefix = Path::from(folder);
         let attempt = || async {
             let (mut found, mut listing) = (Vec::new(), self.durable.list(Some(&prefix)));
-            while let Some(ObjectMeta { location, size, .. }) =
+            while let Some(ObjectMeta { location, size, last_modified, .. }) =
                 self.in_time(0, next(&mut listing)).await?
             {
-                found.push(Listed { name: location.to_string(), length: size });
+                let modified = last_modified.timestamp_millis();
+                found.push(Listed { name: location.to_string(), length: size, modified });
             }
             Ok(found)
         };
