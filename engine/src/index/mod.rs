@@ -7,11 +7,13 @@ mod batch;
 mod builder;
 mod cache;
 mod merge;
+mod scan;
 mod segment;
 
 pub use builder::{BuiltSegment, Record, build};
 pub use cache::BlockCache;
 pub use merge::merge;
+pub use scan::Scan;
 pub use segment::{Place, ReadSegment, Records, Segment};
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -296,6 +296,13 @@ impl Segment {
         }
     }
 
+    /// Where a record of this segment says that an object is.
+    pub(super) fn place(&self, record: &Record) -> Place {
+        // A record's pack is one of the listed: it was checked with its block.
+        let pack = Arc::clone(&self.packs[record.pack as usize]);
+        Place { pack, frame: record.frame, place: record.place }
+    }
+
     fn block(&self, number: usize) -> Result<Block, IndexError> {
         if let Some(block) = self.cache.get(self.id, number as u32) {
             return Ok(block);
@@ -360,7 +367,13 @@ impl Segment {
 
     /// All records in ascending order, read block by block past the cache. Ends after the first error.
     pub fn records(&self) -> Records<'_> {
+        self.records_ahead(READ_AHEAD)
+    }
+
+    /// As [`records`](Self::records), reading so many bytes at once.
+    pub(super) fn records_ahead(&self, ahead: u64) -> Records<'_> {
         Records {
+            read_ahead: ahead.min(READ_AHEAD),
             segment: self,
             next: 0,
             ahead: Bytes::new(),
@@ -386,6 +399,8 @@ impl std::fmt::Debug for Segment {
 /// The records of a segment, streaming.
 pub struct Records<'a> {
     segment: &'a Segment,
+    /// So many bytes are read at once, or one block.
+    read_ahead: u64,
     /// The next block to open.
     next: usize,
     /// Bytes from the next block on that were read already.
@@ -401,7 +416,7 @@ impl Records<'_> {
     fn read_ahead(&mut self) -> Result<(), IndexError> {
         let segment = self.segment;
         let start = segment.block_range(self.next).start;
-        let limit = start + READ_AHEAD;
+        let limit = start + self.read_ahead;
         let fits = |number: &usize| segment.block_range(*number).end <= limit;
         let last = (self.next..segment.fences.len()).take_while(fits).last();
         let end = segment.block_range(last.unwrap_or(self.next)).end;

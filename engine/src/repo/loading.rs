@@ -259,9 +259,13 @@ impl Objects {
     }
 
     pub(super) fn lookup(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
+        self.lookup_prefix(id.prefix())
+    }
+
+    fn lookup_prefix(&self, prefix: u64) -> Result<Vec<Place>, RepoError> {
         loop {
             let seen = self.generation();
-            match self.with_index(|index| index.lookup(id.prefix())) {
+            match self.with_index(|index| index.lookup(prefix)) {
                 Err(IndexError::Corrupt { segment, .. } | IndexError::Crypto { segment, .. }) => {
                     self.do_without(segment)?;
                 }
@@ -300,11 +304,16 @@ impl Objects {
 
     /// All places where an object may be. Where there is none the footers of unlisted packs are read, once.
     pub fn places(&self, id: &ObjectId) -> Result<Vec<Place>, RepoError> {
-        let found = self.lookup(id)?;
+        self.places_of_prefix(id.prefix())
+    }
+
+    /// As [`places`](Self::places), of all objects whose ids begin alike.
+    pub(crate) fn places_of_prefix(&self, prefix: u64) -> Result<Vec<Place>, RepoError> {
+        let found = self.lookup_prefix(prefix)?;
         if !found.is_empty() || !self.recover()? {
             return Ok(found);
         }
-        self.lookup(id)
+        self.lookup_prefix(prefix)
     }
 
     /// Reads the footers of all packs that the index does not list, as when a segment is lost. False if it was done before.

@@ -205,9 +205,14 @@ impl Objects {
 
     /// True if the footer of the pack lists the object at this place.
     pub fn is_listed(&self, place: &Place, id: &ObjectId) -> Result<bool, RepoError> {
+        self.is_listed_short(place, &id.to_short())
+    }
+
+    /// As [`is_listed`](Self::is_listed), of an object of which no more is known.
+    pub(crate) fn is_listed_short(&self, place: &Place, id: &ShortId) -> Result<bool, RepoError> {
         let objects = self.footer(&place.pack)?;
         let frame = objects.get(place.frame as usize);
-        Ok(frame.and_then(|frame| frame.get(place.place as usize)) == Some(&id.to_short()))
+        Ok(frame.and_then(|frame| frame.get(place.place as usize)) == Some(id))
     }
 
     /// True if the object can be read from a pack that may be relied upon, and is right.

@@ -27,6 +27,7 @@ use object_store::{
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::parallel::CONNECTIONS;
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use probe::Probe;
@@ -154,6 +155,11 @@ impl Store {
     /// How people know it.
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// How many requests at a time keep it busy: one of a local folder, which answers at once.
+    pub fn requests_at_a_time(&self) -> usize {
+        if self.folder.is_some() { 1 } else { CONNECTIONS }
     }
 
     /// The runtime that its requests run on.

@@ -113,6 +113,9 @@ fn what_is_forgotten_goes_and_what_is_kept_stays() {
         3 + fences(&days.repo)
     );
 
+    let open = days.repo.open().open_sessions().expect("a listing");
+    assert!(open.is_empty(), "what is gone left nobody to wait for: {open:?}");
+
     let again = collect(&days.repo, &patient());
     assert_eq!((again.deleted_packs, again.plan.dead_packs), (0, 0), "{again:?}");
     assert_eq!(days.repo.names(), names, "nothing was left to do");

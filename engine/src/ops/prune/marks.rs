@@ -3,17 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::ids::IdRuns;
+use super::reach::{self, Reach};
 use crate::context::RunContext;
-use crate::entry::{Content, Part};
-use crate::error::{Error, PruneError};
+use crate::error::Error;
 use crate::format::pack::{PackInfo, PackKind};
-use crate::id::{ObjectId, PackId, ShortId};
+use crate::id::{PackId, ShortId};
 use crate::index::Place;
-use crate::object::{ObjectError, ReadObject};
-use crate::ops::base::{SnapshotTrees, decode, display_key};
 use crate::problem::ErrorKind;
 use crate::repo::{Objects, RepoError, Snapshot};
-use crate::tree::{Descend, ListVisit, NodeVisit, TreeError, list_nodes};
 
 /// The objects of one frame: how many there are, and a bit for each that lives.
 #[derive(Debug, Default, Clone)]
@@ -34,16 +32,13 @@ impl FrameMarks {
         bits & (1 << (place % 64)) != 0
     }
 
-    /// Says that it lives; false if it was said before.
-    fn set(&mut self, place: u32) -> bool {
+    /// Says that it lives.
+    fn set(&mut self, place: u32) {
         let word = place as usize / 64;
         if self.bits.len() <= word {
             self.bits.resize(word + 1, 0);
         }
-        let bit = 1 << (place % 64);
-        let is_new = self.bits[word] & bit == 0;
-        self.bits[word] |= bit;
-        is_new
+        self.bits[word] |= 1 << (place % 64);
     }
 }
 
@@ -85,13 +80,30 @@ pub(super) struct Marks {
     orphans: HashSet<PackId>,
     /// Packs that are to go: no home for anybody who has another one.
     avoided: HashSet<PackId>,
-    /// Trees and lists that live in packs of which no marks are kept, because they came later.
-    elsewhere: HashSet<ShortId>,
+    reach: Reach,
+    /// Objects that have lost their home with the packs that are avoided; there once homes were found for all.
+    homeless: Option<IdRuns>,
+    memory: u64,
 }
 
+/// An object with several places, or with one that must be looked at.
+struct Unclear {
+    id: ShortId,
+    places: Vec<Place>,
+}
+
+/// So many of them are in memory, some 50 MB, before the footers of their packs are read.
+const MOST_UNCLEAR: usize = 256 * 1024;
+/// So many objects are looked up at a time.
+const LOOKED_UP: usize = 256;
+
 impl Marks {
-    /// Lists the packs, reads the index and the footers that no segment lists, and counts the objects.
-    pub(super) fn new(objects: &Arc<Objects>, avoided: HashSet<PackId>) -> Result<Self, Error> {
+    /// Lists the packs, and reads the footers that no segment lists.
+    pub(super) fn new(
+        objects: &Arc<Objects>,
+        avoided: HashSet<PackId>,
+        memory: u64,
+    ) -> Result<Self, Error> {
         let listed = objects.listed_packs("packs")?;
         let mut orphans: HashSet<PackId> = listed.iter().map(|(id, _, _)| *id).collect();
         objects.with_index(|index| index.packs().for_each(|pack| _ = orphans.remove(&pack.id)));
@@ -102,7 +114,9 @@ impl Marks {
             unreadable: Vec::new(),
             orphans,
             avoided,
-            elsewhere: HashSet::new(),
+            reach: Reach::new(objects, memory / 8),
+            homeless: None,
+            memory,
         };
         for (id, kind, length) in listed {
             match objects.with_index(|index| index.pack(&id)) {
@@ -113,42 +127,7 @@ impl Marks {
                 None => marks.unreadable.push((id, kind, length)),
             }
         }
-        marks.count()?;
         Ok(marks)
-    }
-
-    /// Counts the objects of every frame, in one pass over the index.
-    fn count(&mut self) -> Result<(), Error> {
-        let objects = Arc::clone(&self.objects);
-        let mut loose = Vec::new();
-        objects.with_index(|index| -> Result<(), Error> {
-            for segment in index.segments() {
-                for record in segment.records() {
-                    let record = record.map_err(RepoError::from)?;
-                    // A record's pack is one of the listed: the segment has checked it.
-                    let pack = segment.packs()[record.pack as usize].id;
-                    self.count_one(pack, record.frame, record.place);
-                }
-            }
-            loose.extend(index.loose_packs().cloned());
-            Ok(())
-        })?;
-        for info in loose {
-            let (_, frames) = objects.read_pack_tail(info.id, info.kind, info.length)?;
-            for (frame, ids) in (0u32..).zip(frames.iter()) {
-                if let Some(last) = (ids.len() as u32).checked_sub(1) {
-                    self.count_one(info.id, frame, last);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn count_one(&mut self, pack: PackId, frame: u32, place: u32) {
-        let pack = self.packs.get_mut(&pack);
-        if let Some(frame) = pack.and_then(|pack| pack.frames.get_mut(frame as usize)) {
-            frame.total = frame.total.max(place + 1);
-        }
     }
 
     /// Where the objects are.
@@ -156,139 +135,181 @@ impl Marks {
         &self.objects
     }
 
-    /// From now on these packs are no home where there is another one; what was said of their objects is forgotten.
-    pub(super) fn avoid(&mut self, packs: impl IntoIterator<Item = PackId>) {
+    /// From now on these packs are no home where there is another one; what was said of their objects is forgotten, and
+    /// [`mark`](Self::mark) looks for other homes.
+    pub(super) fn avoid(&mut self, packs: impl IntoIterator<Item = PackId>) -> Result<(), Error> {
+        let mut homeless = IdRuns::new(self.memory / 8);
         for id in packs {
-            if let Some(pack) = self.packs.get_mut(&id) {
-                pack.frames.iter_mut().for_each(|frame| frame.bits.clear());
-            }
             self.avoided.insert(id);
+            let Some(pack) = self.packs.get_mut(&id).filter(|pack| !pack.is_dead()) else {
+                continue;
+            };
+            let (kind, length) = (pack.info.kind, pack.info.length);
+            let (_, footer) = self.objects.read_pack_tail(id, kind, length)?;
+            for (frame, ids) in pack.frames.iter_mut().zip(footer.iter()) {
+                let live = (0u32..).zip(ids).filter(|(place, _)| frame.is_live(*place));
+                live.map(|(_, id)| *id).try_for_each(|id| homeless.push(id))?;
+                frame.bits.clear();
+            }
+        }
+        self.homeless = Some(homeless);
+        Ok(())
+    }
+
+    /// Marks all that these snapshots need. The first time the whole index is read for it, once; later only what is new, or has
+    /// lost its home, is looked up.
+    ///
+    /// # Errors
+    /// `Lost` where they need something that is nowhere: then nothing may be collected.
+    pub(super) fn mark(&mut self, kept: &[&Snapshot], ctx: &RunContext) -> Result<(), Error> {
+        for snapshot in kept {
+            self.reach.add(snapshot, ctx)?;
+        }
+        let mut ids = self.reach.take();
+        let lost = match self.homeless.take() {
+            None => self.mark_by_scan(&mut ids)?,
+            Some(mut homeless) => {
+                let lost = self.mark_by_look_up(&mut homeless)?;
+                lost.map_or_else(|| self.mark_by_look_up(&mut ids), |lost| Ok(Some(lost)))?
+            }
+        };
+        // From now on homes are known.
+        self.homeless = Some(IdRuns::new(0));
+        match lost {
+            Some(lost) => Err(reach::who_needs(lost, &self.objects, kept, ctx)?.into()),
+            None => Ok(()),
         }
     }
 
-    /// Marks all that a commit needs.
-    ///
-    /// # Errors
-    /// `Lost` where it needs something that is nowhere: then nothing may be collected.
-    pub(super) fn add(&mut self, snapshot: &Snapshot, ctx: &RunContext) -> Result<(), Error> {
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
-        let trees = SnapshotTrees::new(Arc::clone(&reader), &snapshot.commit);
-        let names: Vec<String> = trees.names().map(str::to_owned).collect();
-        for name in names {
-            let mut failure = None;
-            let walked = trees.tree(&name).nodes(&mut |visit| {
-                let marked = match visit {
-                    _ if ctx.cancel.is_cancelled() => Err(Error::Cancelled),
-                    NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => self.mark(&id),
-                    NodeVisit::Value { key, value } => self.entry(key, value).map(|()| true),
-                };
-                match marked {
-                    Ok(is_new) => Ok(if is_new { Descend::Yes } else { Descend::No }),
-                    Err(error) => {
-                        failure = Some(error);
-                        Err(TreeError::Write { source: ObjectError::Cancelled })
-                    }
+    /// Reads the index beside the living ids, both in the same order; returns one that is nowhere.
+    fn mark_by_scan(&mut self, ids: &mut IdRuns) -> Result<Option<ShortId>, Error> {
+        let mut strays = IdRuns::new(self.memory / 32);
+        let mut sorted = ids.sorted()?;
+        let mut living = sorted.next()?;
+        let objects = Arc::clone(&self.objects);
+        objects.with_index(|index| -> Result<(), Error> {
+            let mut scan = index.scan(self.memory / 8);
+            let (mut places, mut unclear) = (Vec::new(), Vec::new());
+            while let Some(prefix) = scan.next(&mut places).map_err(RepoError::from)? {
+                places.iter().for_each(|place| self.count(place));
+                while let Some(id) = living.filter(|id| id.prefix() < prefix) {
+                    strays.push(id)?;
+                    living = sorted.next()?;
                 }
-            });
-            if let Some(error) = failure {
-                return Err(named(error, snapshot));
+                let mut same = Vec::new();
+                while let Some(id) = living.filter(|id| id.prefix() == prefix) {
+                    same.push(id);
+                    living = sorted.next()?;
+                }
+                match (&same[..], &places[..]) {
+                    ([], _) => {}
+                    // A single place is believed, for it keeps at most too much.
+                    ([_], [place]) if self.packs.contains_key(&place.pack.id) => self.set(place),
+                    _ => unclear
+                        .extend(same.into_iter().map(|id| Unclear { id, places: places.clone() })),
+                }
+                if unclear.len() >= MOST_UNCLEAR {
+                    self.clear_up(std::mem::take(&mut unclear), &mut strays)?;
+                }
             }
-            walked.map_err(|error| named(error.into(), snapshot))?;
+            self.clear_up(unclear, &mut strays)
+        })?;
+        while let Some(id) = living {
+            strays.push(id)?;
+            living = sorted.next()?;
+        }
+        self.mark_by_look_up(&mut strays)
+    }
+
+    /// Looks up each of some objects; returns one that is nowhere.
+    fn mark_by_look_up(&mut self, ids: &mut IdRuns) -> Result<Option<ShortId>, Error> {
+        let mut sorted = ids.sorted()?;
+        loop {
+            let mut some = Vec::with_capacity(LOOKED_UP);
+            while some.len() < LOOKED_UP
+                && let Some(id) = sorted.next()?
+            {
+                some.push(id);
+            }
+            if some.is_empty() {
+                return Ok(None);
+            }
+            let mut prefixes: Vec<_> = some.iter().map(|id| id.prefix()).collect();
+            self.objects.with_index(|index| index.prepare(&mut prefixes));
+            for id in some {
+                let seen = self.objects.generation();
+                let mut home = self.home(id)?;
+                if home.is_none() && self.objects.reload(seen)? {
+                    home = self.home(id)?;
+                }
+                match home {
+                    Some(home) => self.set(&home),
+                    None => return Ok(Some(id)),
+                }
+            }
+        }
+    }
+
+    fn home(&self, id: ShortId) -> Result<Option<Place>, Error> {
+        let mut places = self.objects.places_of_prefix(id.prefix())?;
+        if let [place] = &places[..]
+            && self.packs.contains_key(&place.pack.id)
+        {
+            return Ok(places.pop());
+        }
+        self.choose(Unclear { id, places })
+    }
+
+    /// The one place that counts: in a pack that somebody lists, outside of avoided packs if there is one, else of the pack with
+    /// the smallest name. Of two places one may only have the same prefix, and a pack that was not listed came later, or is gone
+    /// and an index lists it still: so footers decide.
+    fn choose(&self, unclear: Unclear) -> Result<Option<Place>, Error> {
+        let Unclear { id, mut places } = unclear;
+        places.sort_by_key(|it| {
+            let pack = it.pack.id;
+            (self.orphans.contains(&pack), self.avoided.contains(&pack), pack, it.frame)
+        });
+        for place in places {
+            match self.objects.is_listed_short(&place, &id) {
+                Ok(true) => return Ok(Some(place)),
+                Ok(false) => {}
+                // A pack that is gone is no home; one that cannot be read is a reason to stop.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Chooses homes, pack by pack, so that each footer is read about once. What has none goes to the strays.
+    fn clear_up(&mut self, mut unclear: Vec<Unclear>, strays: &mut IdRuns) -> Result<(), Error> {
+        let rank = |it: &Unclear| it.places.iter().map(|place| place.pack.id).min();
+        unclear.sort_by_key(rank);
+        for it in unclear {
+            let id = it.id;
+            match self.choose(it)? {
+                Some(home) => self.set(&home),
+                None => strays.push(id)?,
+            }
         }
         Ok(())
     }
 
-    fn entry(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        match decode(key, value)?.content {
-            Content::None | Content::Inline(_) => Ok(()),
-            Content::Parts(parts) => {
-                parts.iter().try_for_each(|part| self.part(part)).map_err(|error| match error {
-                    Error::Prune(PruneError::Lost { id, .. }) => {
-                        PruneError::Lost { id, path: display_key(key) }.into()
-                    }
-                    error => error,
-                })
-            }
-            Content::List { top, .. } => self.list(&top),
+    fn frame(&mut self, place: &Place) -> Option<&mut FrameMarks> {
+        self.packs.get_mut(&place.pack.id)?.frames.get_mut(place.frame as usize)
+    }
+
+    /// Counts an object of a frame.
+    fn count(&mut self, place: &Place) {
+        if let Some(frame) = self.frame(place) {
+            frame.total = frame.total.max(place.place + 1);
         }
     }
 
-    fn part(&mut self, part: &Part) -> Result<(), Error> {
-        match part {
-            Part::Data { id, .. } => self.mark(id).map(drop),
-            Part::Hole { .. } => Ok(()),
+    /// Says that the object at this place lives. In a pack that came later nobody is about to condemn it.
+    fn set(&mut self, place: &Place) {
+        if let Some(frame) = self.frame(place) {
+            frame.set(place.place);
         }
-    }
-
-    fn list(&mut self, top: &ObjectId) -> Result<(), Error> {
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
-        let mut failure = None;
-        let walked = list_nodes(&*reader, *top, &mut |visit| {
-            let marked = match visit {
-                ListVisit::Node(id) => self.mark(&id),
-                ListVisit::Part(part) => self.part(&part).map(|()| true),
-            };
-            match marked {
-                Ok(is_new) => Ok(if is_new { Descend::Yes } else { Descend::No }),
-                Err(error) => {
-                    failure = Some(error);
-                    Err(TreeError::Write { source: ObjectError::Cancelled })
-                }
-            }
-        });
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(walked?),
-        }
-    }
-
-    /// Says that an object lives; false if it was said before.
-    fn mark(&mut self, id: &ObjectId) -> Result<bool, Error> {
-        let seen = self.objects.generation();
-        let mut home = self.home(id, self.objects.places(id)?)?;
-        if home.is_none() && self.objects.reload(seen)? {
-            home = self.home(id, self.objects.places(id)?)?;
-        }
-        let Some(home) = home else {
-            return Err(PruneError::Lost { id: *id, path: String::new() }.into());
-        };
-        let pack = self.packs.get_mut(&home.pack.id);
-        match pack.and_then(|pack| pack.frames.get_mut(home.frame as usize)) {
-            Some(frame) => Ok(frame.set(home.place)),
-            // In a pack that came later, which nobody is about to condemn.
-            None => Ok(self.elsewhere.insert(id.to_short())),
-        }
-    }
-
-    /// The one place that counts: in a pack that somebody lists, outside of avoided packs if there is one, else of the pack with the
-    /// smallest name. Of two
-    /// places one may only have the same prefix; a single one is believed, for it keeps at most too much.
-    fn home(&self, id: &ObjectId, mut places: Vec<Place>) -> Result<Option<Place>, Error> {
-        // A pack that was not listed came later, or is gone and an index lists it still.
-        let is_known = |it: &Place| self.packs.contains_key(&it.pack.id);
-        if places.len() > 1 || !places.iter().all(is_known) {
-            places.sort_by_key(|it| {
-                let pack = it.pack.id;
-                (self.orphans.contains(&pack), self.avoided.contains(&pack), pack, it.frame)
-            });
-            for place in places {
-                match self.objects.is_listed(&place, id) {
-                    Ok(true) => return Ok(Some(place)),
-                    Ok(false) => {}
-                    // A pack that is gone is no home; one that cannot be read is a reason to stop.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            return Ok(None);
-        }
-        Ok(places.pop())
-    }
-}
-
-fn named(error: Error, snapshot: &Snapshot) -> Error {
-    match error {
-        Error::Prune(_) | Error::Cancelled => error,
-        error => PruneError::Unreadable { snapshot: snapshot.id, source: Box::new(error) }.into(),
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! The order of the steps is what makes it safe; the numbers in comments are those of FORMAT.md.
 
+mod ids;
 mod marks;
 mod plan;
+mod reach;
 mod repack;
 mod sweep;
 
@@ -104,8 +106,8 @@ pub fn prune(
 
 fn cache_sizes(options: &PruneOptions) -> CacheSizes {
     CacheSizes {
-        blocks: options.memory / 8,
-        frames: options.memory / 8,
+        blocks: options.memory / 16,
+        frames: options.memory / 16,
         footer_objects: (options.memory / 8 / 20) as usize,
     }
 }
@@ -120,7 +122,7 @@ fn collect(
     // (1) to (4): packs and index, then sessions, then commits.
     let epoch = repository.decisions()?.epoch + 1;
     let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
-    let mut marks = Marks::new(&objects, HashSet::new())?;
+    let mut marks = Marks::new(&objects, HashSet::new(), options.memory)?;
     let open = repository.open_sessions()?;
     let history = repository.history()?;
     refuse_damage(&history)?;
@@ -129,9 +131,7 @@ fn collect(
         history.snapshots.iter().partition(|snapshot| stays(snapshot, &history, now));
     let dropped: Vec<_> = dropped.iter().map(|snapshot| snapshot.slot).collect();
     // (5)
-    for snapshot in &kept {
-        marks.add(snapshot, ctx)?;
-    }
+    marks.mark(&kept, ctx)?;
     let (plan, doomed) = plan::make(&marks, &open, options, &objects)?;
     report.plan = plan;
     report.plan.kept_commits = kept.len() as u64;
@@ -145,7 +145,7 @@ fn collect(
     // What was stored again is listed by now, or is garbage.
     repository.abandon(&session, ctx)?;
     let condemned = condemned?;
-    marks.avoid(condemned.packs.iter().copied());
+    marks.avoid(condemned.packs.iter().copied())?;
     // (8) to (12)
     sweep::second_half(repository, epoch, &condemned, marks, options, ctx, report)
 }

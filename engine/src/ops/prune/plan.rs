@@ -7,7 +7,8 @@ use super::marks::{Marks, PackMarks};
 use crate::error::Error;
 use crate::format::name::SessionName;
 use crate::id::PackId;
-use crate::repo::Objects;
+use crate::parallel::{CONNECTIONS, map};
+use crate::repo::{Objects, RepoError};
 
 /// What a collector found, and what it is going to do. Bytes are stored bytes of packs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -55,7 +56,7 @@ impl Doomed {
     }
 }
 
-/// A pack in which some objects live and some do not.
+/// A pack in which not everything lives.
 struct Mixed<'a> {
     id: PackId,
     pack: &'a PackMarks,
@@ -79,23 +80,29 @@ pub(super) fn make(
     let mut doomed = Doomed::default();
     let mut mixed = Vec::new();
     let mut live_bytes = 0;
+    let mut wasteful = Vec::new();
     for (&id, pack) in &marks.packs {
         plan.bytes += pack.info.length;
         let live = pack.live_bytes();
         live_bytes += live;
         let dead = pack.frame_bytes() - live;
-        if !pack.is_dead() && dead == 0 {
-            continue;
+        if pack.is_dead() || dead > 0 {
+            wasteful.push(Mixed { id, pack, live, dead });
         }
-        // Who wrote it is in the footer: it is read where somebody is at work, and for what may go only.
-        if !sessions.is_empty() && sessions.contains(&objects.session_of(&pack.info)?) {
+    }
+    // Who wrote a pack is in its footer: it is read where somebody is at work, and for what may go only.
+    let is_open = |it: &Mixed<'_>| -> Result<bool, RepoError> {
+        Ok(!sessions.is_empty() && sessions.contains(&objects.session_of(&it.pack.info)?))
+    };
+    for (is_open, it) in map(CONNECTIONS, &wasteful, is_open).into_iter().zip(wasteful) {
+        if is_open? {
             plan.open_packs += 1;
-        } else if pack.is_dead() {
+        } else if it.pack.is_dead() {
             plan.dead_packs += 1;
-            plan.dead_bytes += pack.info.length;
-            doomed.dead.push(id);
+            plan.dead_bytes += it.pack.info.length;
+            doomed.dead.push(it.id);
         } else {
-            mixed.push(Mixed { id, pack, live, dead });
+            mixed.push(it);
         }
     }
     let allowed = (live_bytes as f64 * options.max_waste) as u64;

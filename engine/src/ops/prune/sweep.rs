@@ -29,7 +29,7 @@ pub(super) fn resume(
     if let Some((epoch, condemned)) = decisions.condemned.filter(|(it, _)| *it == decisions.epoch) {
         let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
         let avoided = condemned.packs.iter().copied().collect();
-        let marks = Marks::new(&objects, avoided)?;
+        let marks = Marks::new(&objects, avoided, options.memory)?;
         return second_half(repository, epoch, &condemned, marks, options, ctx, report);
     }
     match decisions.swept {
@@ -71,12 +71,10 @@ pub(super) fn second_half(
     let is_kept =
         |it: &&Snapshot| !dropped.contains(&it.slot) || stays(it, &history, forget::now(ctx));
     let kept: Vec<_> = history.snapshots.iter().filter(is_kept).collect();
-    for snapshot in &kept {
-        marks.add(snapshot, ctx)?;
-    }
+    marks.mark(&kept, ctx)?;
     let needed = |id: &PackId| marks.packs.get(id).is_some_and(|pack| !pack.is_dead());
     let (rescued, packs): (Vec<_>, Vec<_>) = condemned.packs.iter().copied().partition(needed);
-    report.rescued_packs = rescued.len() as u64;
+    report.rescued_packs += rescued.len() as u64;
     let kept = kept.iter().map(|it| it.slot).filter(|slot| slot.epoch < epoch).collect();
     let swept = Swept { version: BODY_VERSION, by, time, packs, kept };
     let name = ObjectName::Swept(epoch);
@@ -195,11 +193,11 @@ fn delete_sessions(
     let history = repository.history()?;
     let dropped: BTreeSet<SessionName> = history.dropped.iter().copied().collect();
     report.dropped_commits += dropped.len() as u64;
-    let commits =
-        dropped.iter().map(|slot| ObjectName::Slot(*slot).to_string()).collect::<Vec<_>>();
-    repository.store().delete_many(&commits)?;
+    // Markers before slots: one whose slot is gone would look like a session that is open.
     let mut ended = repository.sessions()?;
     ended.retain(|name, has_slot| *has_slot && name.epoch < epoch);
     let markers: Vec<_> = ended.keys().map(|name| ObjectName::Session(*name).to_string()).collect();
-    Ok(repository.store().delete_many(&markers)?)
+    repository.store().delete_many(&markers)?;
+    let commits: Vec<_> = dropped.iter().map(|it| ObjectName::Slot(*it).to_string()).collect();
+    Ok(repository.store().delete_many(&commits)?)
 }

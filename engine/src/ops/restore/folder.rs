@@ -145,7 +145,7 @@ impl Folder<'_> {
                 }
             }
             Planned::Write | Planned::Done if is_file(&entry) => {
-                self.window.add(path, entry, report)?;
+                self.window.add(path, entry, report);
             }
             Planned::Write | Planned::Done => {
                 settle(self.sink.special(&path, &entry), report, self.ctx)?;
@@ -207,7 +207,7 @@ impl Folder<'_> {
         for (path, first, entry) in waiting.links {
             // Where the file system has no links, a copy is better than nothing.
             match self.sink.hard_link(&path, &first) {
-                Err(SinkError::Step { .. }) => self.window.add(path, entry, report)?,
+                Err(SinkError::Step { .. }) => self.window.add(path, entry, report),
                 done => {
                     settle(done, report, self.ctx)?;
                 }

@@ -30,6 +30,8 @@ const PIECES: usize = 128 * 1024;
 const FILES: usize = 16 * 1024;
 /// A window ends when the documents that are put together in memory come to this.
 const ASSEMBLED_BYTES: u64 = /* 16 MiB */ 16 * 1024 * 1024;
+/// So many objects are looked up at a time.
+const LOOKED_UP: usize = 256;
 /// Neighbouring frames are fetched together up to this many bytes.
 const FETCH_BYTES: u64 = /* 4 MiB */ 4 * 1024 * 1024;
 /// Frames further apart than this are not fetched together.
@@ -63,6 +65,14 @@ struct Piece {
     length: u64,
 }
 
+/// A piece of a file of which it was not looked up yet where it is stored.
+struct Unplaced {
+    id: ObjectId,
+    file: u32,
+    offset: u64,
+    length: u64,
+}
+
 /// Pieces whose frames are fetched together.
 struct Fetch {
     pieces: std::ops::Range<usize>,
@@ -75,6 +85,7 @@ pub(super) struct Window<'a> {
     options: &'a RestoreOptions,
     ctx: &'a RunContext,
     files: Vec<FileJob>,
+    unplaced: Vec<Unplaced>,
     pieces: Vec<Piece>,
     /// Bytes of documents that are to be put together in memory.
     assembled_bytes: u64,
@@ -87,12 +98,12 @@ impl<'a> Window<'a> {
         options: &'a RestoreOptions,
         ctx: &'a RunContext,
     ) -> Self {
-        let (files, pieces) = (Vec::new(), Vec::new());
-        Self { objects, sink, options, ctx, files, pieces, assembled_bytes: 0 }
+        let (files, unplaced, pieces) = (Vec::new(), Vec::new(), Vec::new());
+        Self { objects, sink, options, ctx, files, unplaced, pieces, assembled_bytes: 0 }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.pieces.len() >= PIECES
+        self.unplaced.len() >= PIECES
             || self.files.len() >= FILES
             || self.assembled_bytes >= ASSEMBLED_BYTES
     }
@@ -102,13 +113,8 @@ impl<'a> Window<'a> {
         self.files.push(job(path, entry, 0, false, false));
     }
 
-    /// Takes a file; finds out where its content is stored.
-    pub(super) fn add(
-        &mut self,
-        path: EntryPath,
-        entry: Entry,
-        report: &mut RestoreReport,
-    ) -> Result<(), Error> {
+    /// Takes a file.
+    pub(super) fn add(&mut self, path: EntryPath, entry: Entry, report: &mut RestoreReport) {
         let file = self.files.len() as u32;
         let (mut offset, mut count, mut missing) = (0u64, 0u32, None);
         let reader: Arc<dyn ReadObject> = self.objects.clone();
@@ -121,13 +127,8 @@ impl<'a> Window<'a> {
                 }
             };
             if let Part::Data { id, length } = part {
-                match self.objects.places(&id)?.into_iter().next() {
-                    Some(place) => {
-                        self.pieces.push(Piece { place, id, file, offset, length });
-                        count += 1;
-                    }
-                    None => missing = Some(format!("object {id} of its content is lost")),
-                }
+                self.unplaced.push(Unplaced { id, file, offset, length });
+                count += 1;
             }
             offset = offset.saturating_add(part.length());
         }
@@ -145,6 +146,28 @@ impl<'a> Window<'a> {
             report.note(self.ctx, damaged(&job, message));
         }
         self.files.push(job);
+    }
+
+    /// Finds out where the pieces are stored, those with neighbouring ids together.
+    fn place(&mut self, report: &mut RestoreReport) -> Result<(), Error> {
+        self.unplaced.sort_unstable_by_key(|piece| piece.id);
+        for pieces in self.unplaced.chunks(LOOKED_UP) {
+            let ids: Vec<_> = pieces.iter().map(|piece| piece.id).collect();
+            self.objects.prepare(&ids);
+            for &Unplaced { id, file, offset, length } in pieces {
+                if let Some(place) = self.objects.places(&id)?.into_iter().next() {
+                    self.pieces.push(Piece { place, id, file, offset, length });
+                    continue;
+                }
+                let job = &self.files[file as usize];
+                job.remaining.fetch_sub(1, Ordering::Relaxed);
+                if !job.failed.swap(true, Ordering::Relaxed) {
+                    let message = format!("object {id} of its content is lost");
+                    report.note(self.ctx, damaged(job, message));
+                }
+            }
+        }
+        self.unplaced.clear();
         Ok(())
     }
 
@@ -153,6 +176,7 @@ impl<'a> Window<'a> {
         if self.files.is_empty() {
             return Ok(());
         }
+        self.place(report)?;
         self.pieces.sort_unstable_by_key(|piece| {
             (piece.place.pack.id, piece.place.frame, piece.place.place, piece.file, piece.offset)
         });
@@ -175,6 +199,7 @@ impl<'a> Window<'a> {
             workers => workers,
         };
         run.on_threads(threads, &|| run.whole_files());
+        let threads = threads.max(self.objects.store().requests_at_a_time());
         run.on_threads(threads.min(run.fetches.len().max(1)), &|| run.fetch_all());
         if self.options.verify {
             run.next_file.store(0, Ordering::Relaxed);
