@@ -128,6 +128,10 @@ id!(
     SegmentId, 16
 );
 id!(
+    /// The random name of a bundle of commits and marks.
+    BundleId, 16
+);
+id!(
     /// A repository's random identity.
     RepositoryId, 16
 );

@@ -5,6 +5,7 @@ mod cli;
 mod collect;
 mod crash;
 mod damage;
+mod distant;
 mod fenced;
 mod format_compat;
 mod hostile;

@@ -1,6 +1,7 @@
 //! Every byte that Esker stores: encoding and decoding, no input or output. The specification is `docs/FORMAT.md`.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::host_endian_bytes)]
 
+pub mod bundle;
 pub mod commit;
 pub mod config;
 pub mod entry;

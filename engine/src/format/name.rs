@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::format::pack::PackKind;
-use crate::id::{PackId, SegmentId, SlotId, Ulid, WriterId};
+use crate::id::{BundleId, PackId, SegmentId, SlotId, Ulid, WriterId};
 
 /// What a session's marker and its slot share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +90,8 @@ pub enum ObjectName {
     Slot(SessionName),
     /// A mark.
     Mark(Ulid),
+    /// Copies of commits and marks.
+    Bundle(BundleId),
     /// The packs that a collector condemned.
     Condemned(u32),
     /// The end of the time in which a dropped commit can be brought back.
@@ -113,6 +115,7 @@ impl fmt::Display for ObjectName {
             Self::Session(name) => write!(f, "sessions/{name}"),
             Self::Slot(name) => write!(f, "commits/{name}"),
             Self::Mark(ulid) => write!(f, "marks/{ulid}"),
+            Self::Bundle(id) => write!(f, "history/{id}"),
             Self::Condemned(epoch) => write!(f, "gc/{epoch:08x}/condemned"),
             Self::Closed(epoch) => write!(f, "gc/{epoch:08x}/closed"),
             Self::Swept(epoch) => write!(f, "gc/{epoch:08x}/swept"),
@@ -153,6 +156,7 @@ impl FromStr for ObjectName {
                 "sessions" => Self::Session(rest.parse().ok()?),
                 "commits" => Self::Slot(rest.parse().ok()?),
                 "marks" => Self::Mark(rest.parse().ok()?),
+                "history" => Self::Bundle(rest.parse().ok()?),
                 "gc" => {
                     let (epoch, what) = rest.split_once('/')?;
                     let epoch = u32::from_str_radix(epoch, 16).ok()?;
@@ -190,6 +194,7 @@ mod tests {
             "sessions/0000000a-0123456789abcdef-01arz3ndektsv4rrffq69g5fav",
             "commits/00000000-0123456789abcdef-01arz3ndektsv4rrffq69g5fav",
             "marks/01arz3ndektsv4rrffq69g5fav",
+            "history/000102030405060708090a0b0c0d0e0f",
             "gc/00000001/condemned",
             "gc/00000001/closed",
             "gc/00000001/swept",

@@ -1,4 +1,4 @@
-//! Sealed objects: commits, fences, marks, session markers (FORMAT.md §9).
+//! Sealed objects: commits, fences, marks, session markers, bundles (FORMAT.md §9).
 
 use super::{Corrupt, Reader, Writer};
 use crate::crypto::{ContainerId, CryptoError, DataKey, Domain, DomainKeys, KEY_SECTION_LEN};
@@ -22,6 +22,8 @@ pub enum SealedKind {
     Mark,
     /// A decision of the collector.
     Gc,
+    /// Copies of commits and marks.
+    Bundle,
 }
 
 impl SealedKind {
@@ -31,6 +33,7 @@ impl SealedKind {
             Self::Slot => 2,
             Self::Mark => 3,
             Self::Gc => 4,
+            Self::Bundle => 5,
         }
     }
 }

@@ -68,6 +68,7 @@ fn kind_name(name: &ObjectName) -> &'static str {
         ObjectName::Segment(_) => "index",
         ObjectName::Session(_) => "sessions",
         ObjectName::Slot(_) => "commits",
+        ObjectName::Bundle(_) => "history",
         ObjectName::Mark(_) => "marks",
         ObjectName::Condemned(_) | ObjectName::Closed(_) | ObjectName::Swept(_) => "gc",
     }

@@ -3,6 +3,7 @@
 //! The folder may be deleted at any time. Then the client is a new writer, no session of the old one is known to be dead, and the
 //! loss of its newest commits goes unnoticed.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::crypto::random;
 use crate::format::commit::CommitRef;
 use crate::format::name::SessionName;
-use crate::id::{PackId, WriterId};
+use crate::id::{BundleId, PackId, WriterId};
 
 /// The client's folder for one repository cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,34 @@ impl Client {
         let json = serde_json::to_vec(remembered).expect("a plain struct has a JSON form");
         replace(&folder.join("remembered.json"), &json)
             .map_err(|source| ClientError { path: folder.display().to_string(), source })
+    }
+
+    /// A bundle as it was read before; whoever opens it finds out whether it is whole.
+    pub fn bundle(&self, id: BundleId) -> Option<Vec<u8>> {
+        fs::read(self.folder.as_ref()?.join("history").join(id.to_string())).ok()
+    }
+
+    /// Keeps a bundle, which never changes, so that it need not be fetched again.
+    pub fn remember_bundle(&self, id: BundleId, bytes: &[u8]) {
+        let Some(folder) = &self.folder else { return };
+        let folder = folder.join("history");
+        let kept =
+            fs::create_dir_all(&folder).and_then(|()| replace(&folder.join(id.to_string()), bytes));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "a bundle of commits is not remembered");
+        }
+    }
+
+    /// Forgets the bundles that are not among these.
+    pub fn keep_bundles(&self, listed: &HashSet<BundleId>) {
+        let Some(folder) = &self.folder else { return };
+        let Ok(files) = fs::read_dir(folder.join("history")) else { return };
+        for file in files.flatten() {
+            let id = file.file_name().to_str().and_then(|name| name.parse().ok());
+            if id.is_none_or(|id| !listed.contains(&id)) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
     }
 
     /// Locks a session that is about to open.

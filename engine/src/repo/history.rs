@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::bundles::Bundles;
+use super::loading::is_gone;
 use super::{Decisions, RepoError, Repository};
 use crate::format::commit::{self, Commit, CommitRef, Mark, MarkAction, Slot};
 use crate::format::name::{ObjectName, SessionName};
@@ -73,6 +75,8 @@ pub struct History {
     pub dropped: Vec<SessionName>,
     /// What collectors had decided before the rest was read.
     pub decisions: Decisions,
+    /// How many objects were read one by one.
+    pub loose: usize,
     /// Objects that were listed, and gone when they were to be read: a collector is at work.
     gone: Vec<DamagedObject>,
 }
@@ -131,15 +135,23 @@ impl Repository {
         &self,
         room: &str,
         kind: SealedKind,
+        bundles: &Bundles,
         history: &mut History,
         take: impl Fn(&mut History, ObjectName, SnapshotId, T),
     ) -> Result<(), RepoError>
     where
         T: for<'de> serde::Deserialize<'de>,
     {
-        let names: Vec<_> =
-            self.store().list(room)?.into_iter().map(|object| object.name).collect();
-        for (name, read) in names.iter().zip(self.store().read_many(&names, MAX_SEALED_BYTES)) {
+        let listed = self.store().list(room)?.into_iter().map(|object| object.name);
+        let (bundled, loose): (Vec<_>, Vec<_>) =
+            listed.partition(|name| bundles.objects.contains_key(name));
+        history.loose += loose.len();
+        let copies = bundled.iter().filter_map(|it| bundles.objects.get(it)).cloned().map(Ok);
+        let read = self.store().read_many(&loose, MAX_SEALED_BYTES);
+        let mut objects: Vec<_> = bundled.iter().zip(copies).chain(loose.iter().zip(read)).collect();
+        // What marks say counts in the order of their names.
+        objects.sort_unstable_by_key(|(name, _)| *name);
+        for (name, read) in objects {
             let opened = read.map_err(RepoError::from).and_then(|bytes| {
                 let json = sealed::open(self.keys(), kind, name, &bytes)
                     .map_err(RepoError::sealed(name))?;
@@ -166,18 +178,38 @@ impl Repository {
     /// # Errors
     /// Only if the store cannot be listed; single objects that cannot be used are listed in `damaged`.
     pub fn history(&self) -> Result<History, RepoError> {
+        self.read_history_with(|| self.bundles())
+    }
+
+    /// Reads all commits and marks from their own objects, for finding out whether they are whole; bundles that cannot be used
+    /// are listed in `damaged` too.
+    ///
+    /// # Errors
+    /// As [`history`](Self::history).
+    pub fn history_itself(&self) -> Result<History, RepoError> {
+        let mut history = self.read_history_with(|| Ok(Bundles::default()))?;
+        let mut bundles = self.bundles()?;
+        bundles.damaged.retain(|it| !is_gone(&it.error));
+        history.damaged.append(&mut bundles.damaged);
+        Ok(history)
+    }
+
+    fn read_history_with(
+        &self,
+        bundles: impl Fn() -> Result<Bundles, RepoError>,
+    ) -> Result<History, RepoError> {
         for _ in 1..ATTEMPTS {
-            let history = self.read_history()?;
+            let history = self.read_history(&bundles()?)?;
             if history.gone.is_empty() {
                 return Ok(history);
             }
         }
-        let mut history = self.read_history()?;
+        let mut history = self.read_history(&bundles()?)?;
         history.damaged.append(&mut history.gone);
         Ok(history)
     }
 
-    fn read_history(&self) -> Result<History, RepoError> {
+    fn read_history(&self, bundles: &Bundles) -> Result<History, RepoError> {
         let mut history = History::default();
         match self.decisions() {
             Ok(decisions) => history.decisions = decisions,
@@ -187,7 +219,8 @@ impl Repository {
                 history.damaged.push(DamagedObject { name: error.object().into(), error });
             }
         }
-        self.read_room("commits", SealedKind::Slot, &mut history, |history, name, id, slot| {
+        let slots = SealedKind::Slot;
+        self.read_room("commits", slots, bundles, &mut history, |history, name, id, slot| {
             let ObjectName::Slot(name) = name else { return };
             match slot {
                 Slot::Fence { .. } => history.fences.push(name),
@@ -207,7 +240,8 @@ impl Repository {
             }
         })?;
         history.snapshots.sort_by_key(|snapshot| (snapshot.slot.ulid, snapshot.slot));
-        self.read_room("marks", SealedKind::Mark, &mut history, |history, name, _, mark: Mark| {
+        let marks = SealedKind::Mark;
+        self.read_room("marks", marks, bundles, &mut history, |history, name, _, mark: Mark| {
             let ObjectName::Mark(ulid) = name else { return };
             history.marks.push((ulid, mark.previous.clone()));
             let about = mark.commit;

@@ -1,6 +1,7 @@
 //! A repository: made, opened, and the writer's side of its commit protocol.
 
 mod batch;
+mod bundles;
 mod client;
 mod decisions;
 mod history;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use bundles::LOOSE_LIMIT as LOOSE_HISTORY;
 pub use client::{Client, ClientError, Remembered};
 pub use decisions::Decisions;
 pub use history::{DamagedObject, History, Snapshot};

@@ -17,7 +17,9 @@ use crate::id::hex_decode;
 use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
 use crate::problem::{ErrorKind, Problem};
-use crate::repo::{Keep, ObjectWriter, Objects, Proof, Repository, Session, Snapshot};
+use crate::repo::{
+    Keep, LOOSE_HISTORY, ObjectWriter, Objects, Proof, Repository, Session, Snapshot,
+};
 use crate::source::{
     Base, ChangeSink, CompletenessState, ResumeCursors, ScanEnd, Source, SourceError, SourceInfo,
     change_channel,
@@ -59,6 +61,8 @@ pub(super) struct Run<'a> {
     pub(super) resume: Mutex<ResumeCursors>,
     pub(super) started: String,
     figures_before: StoreFigures,
+    /// Commits and marks that no bundle has.
+    loose_history: usize,
 }
 
 impl<'a> Run<'a> {
@@ -133,6 +137,7 @@ impl<'a> Run<'a> {
             parent,
             heads,
             figures_before,
+            loose_history: history.loose,
         })
     }
 
@@ -360,6 +365,11 @@ impl<'a> Run<'a> {
             Ok(self.writer.flush()?)
         })?;
         self.writer.merge_loose()?;
+        if self.loose_history >= LOOSE_HISTORY
+            && let Err(error) = self.repository.merge_history()
+        {
+            tracing::warn!(%error, "commits could not be bundled: opening takes more requests");
+        }
         let mut statistics = self.differences(&progress.roots)?;
         self.read_figures(workers, &mut statistics);
         statistics.requests = end.requests;

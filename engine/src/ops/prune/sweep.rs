@@ -136,6 +136,7 @@ fn finish(
     report.deleted_packs += names.len() as u64;
     report.deleted_bytes += lengths.values().map(|(_, length)| length).sum::<u64>();
     delete_segments(repository)?;
+    store.delete_many(&repository.replaced_bundles()?)?;
     store.remove_leftovers()?;
     delete_sessions(repository, epoch, report)
 }
