@@ -1,5 +1,6 @@
 //! Data for benchmarks: seeded, streamed, never held; and what the programs have in common.
 
+pub mod change_list;
 pub mod documents;
 pub mod jira;
 pub mod restic;

@@ -6,68 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
+use esker_benches::change_list::Documents;
 use esker_benches::documents::{Random, document};
 use esker_benches::usage;
 use esker_engine::context::RunContext;
-use esker_engine::entry::{Entry, EntryKind};
 use esker_engine::ops::backup::{BackupOptions, backup};
 use esker_engine::repo::{Client, CreateOptions, Repository, Unlock};
-use esker_engine::source::{
-    Base, ChangeSink, CollectionEnd, Completeness, CompletenessState, Payload, ScanEnd, ScanMode,
-    Source, SourceError, SourceInfo,
-};
 use esker_engine::store::{Store, StoreOptions};
-
-struct Documents {
-    objects: u64,
-    changes: Vec<(u64, u64)>,
-}
-
-#[async_trait::async_trait]
-impl Source for Documents {
-    fn describe(&self) -> SourceInfo {
-        SourceInfo {
-            kind: "documents".into(),
-            identity: "bench".into(),
-            name: "bench".into(),
-            collections: vec!["issues".into()],
-        }
-    }
-
-    async fn scan(
-        &self,
-        base: Option<&Base>,
-        _: ScanMode,
-        changes: &ChangeSink,
-        _: &RunContext,
-    ) -> Result<ScanEnd, SourceError> {
-        let first = base.is_none();
-        let all: Box<dyn Iterator<Item = (u64, u64)> + Send> = if first {
-            Box::new((0..self.objects).map(|number| (number, 0)))
-        } else {
-            Box::new(self.changes.iter().copied())
-        };
-        for (number, version) in all {
-            let key = Bytes::from(number.to_be_bytes().to_vec());
-            let entry = Entry {
-                version: Bytes::from(version.to_be_bytes().to_vec()),
-                ..Entry::new(EntryKind::Document)
-            };
-            let payload = Payload::Bytes(document(number, version).into());
-            changes.put(0, key, entry, payload).await?;
-        }
-        let completeness = Completeness {
-            state: CompletenessState::Complete,
-            expected: Some(self.objects),
-            found: self.objects,
-            detail: String::new(),
-            parts: Vec::new(),
-        };
-        let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
-        Ok(ScanEnd { collections: vec![end], ..ScanEnd::default() })
-    }
-}
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -88,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut random = Random::new(7);
     for snapshot in 0..4u64 {
         let scattered = (0..changes).map(|_| (random.below(objects), snapshot)).collect();
-        let source = Documents { objects, changes: scattered };
+        let source = Documents { objects, changes: scattered, content: document };
         let cpu_before = usage::cpu_seconds();
         let start = Instant::now();
         let repository = Arc::new(Repository::open(store.clone(), &key, |_| Client::forgetful())?);

@@ -148,7 +148,8 @@ impl Repository {
         history.loose += loose.len();
         let copies = bundled.iter().filter_map(|it| bundles.objects.get(it)).cloned().map(Ok);
         let read = self.store().read_many(&loose, MAX_SEALED_BYTES);
-        let mut objects: Vec<_> = bundled.iter().zip(copies).chain(loose.iter().zip(read)).collect();
+        let mut objects: Vec<_> =
+            bundled.iter().zip(copies).chain(loose.iter().zip(read)).collect();
         // What marks say counts in the order of their names.
         objects.sort_unstable_by_key(|(name, _)| *name);
         for (name, read) in objects {

@@ -31,7 +31,11 @@ pub struct Trips {
 impl Trips {
     /// The number of requests whose kind begins so.
     pub fn of(&self, kind: &str) -> u64 {
-        self.requests.iter().filter(|(name, _)| name.starts_with(kind)).map(|(_, count)| count).sum()
+        self.requests
+            .iter()
+            .filter(|(name, _)| name.starts_with(kind))
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 
