@@ -108,7 +108,7 @@ fn by_time(repo: &TempRepo) -> Vec<Snapshot> {
 
 #[test]
 fn a_copy_holds_the_same_and_a_second_one_costs_nothing() {
-    for ids in [Ids::Like] {
+    for ids in BOTH {
         let (from, source) = prepared();
         let to = target(&from, ids);
         let ran = copy_all(&from, &to);

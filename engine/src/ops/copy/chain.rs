@@ -15,8 +15,8 @@ use crate::format::commit::{
 use crate::format::name::SessionName;
 use crate::monitor::Counter;
 use crate::ops::backup::{CollectionEdit, EditBuffer, apply};
-use crate::ops::base::display_key;
 use crate::ops::lineage::Lineage;
+use crate::ops::place::path_of;
 use crate::problem::{Problem, ProblemKind};
 use crate::repo::{
     BODY_VERSION, Flushed, History, Keep, ObjectWriter, Objects, Proof, Session, Snapshot,
@@ -214,11 +214,12 @@ impl<'a> Chain<'a> {
         let mut edits = EditBuffer::new(self.run.memory.edits)?;
         let mut problems = Vec::new();
         for (number, lost) in (0u64..).zip(&moved.lost) {
-            let name = &original.commit.collections[lost.collection as usize].name;
+            let Commit { source, collections, .. } = &original.commit;
+            let name = &collections[lost.collection as usize].name;
             let root = self.parent.as_ref().and_then(|parent| parent.root(name));
             let value = Tree::new(self.objects.clone(), root).get(&lost.key)?;
             let problem = Problem {
-                path: display_key(&lost.key),
+                path: path_of(&source.kind, name, &lost.key),
                 kind: ProblemKind::Unreadable,
                 message: lost.message.clone(),
                 stale: value.is_some(),

@@ -233,8 +233,8 @@ impl Run<'_> {
                 }
                 Err(error) => match self.judge(error, parent) {
                     Judged::Damaged(error) => Err(error),
-                    Judged::DamagedHere(error) => {
-                        tracing::warn!(%error, "the last copy is damaged; everything is read again");
+                    Judged::WithoutParent(error) => {
+                        tracing::warn!(%error, "the last copy is no use; everything is read again");
                         parent = UseParent::None;
                         continue;
                     }
@@ -253,22 +253,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whose fault it is that a snapshot was not copied.
+    /// What an error means for the snapshot that was to be copied.
     fn judge(&self, error: Error, parent: UseParent) -> Judged {
         let damage = self.origin.take_damage();
         if let Some(outage) = self.origin.take_outage() {
             return Judged::Failed(outage);
         }
-        match error.kind() {
-            ErrorKind::Cancelled => Judged::Failed(error),
-            _ if damage.is_some() => Judged::Damaged(error),
-            ErrorKind::Corrupt | ErrorKind::NotFound if error.damaged_object().is_some() => {
-                match parent {
-                    UseParent::Newest => Judged::DamagedHere(error),
-                    UseParent::None => Judged::Damaged(error),
-                }
-            }
-            _ => Judged::Failed(error),
+        if error.damaged_object().is_none() && error.kind() != ErrorKind::Corrupt {
+            return Judged::Failed(error);
+        }
+        // With the same ids only the tree of the original is read there; else that of an older snapshot too.
+        let is_original = damage.is_some() && self.is_like;
+        match parent {
+            UseParent::Newest if !is_original => Judged::WithoutParent(error),
+            _ => Judged::Damaged(error),
         }
     }
 }
@@ -276,8 +274,8 @@ impl Run<'_> {
 enum Judged {
     /// The snapshot cannot be read in the other repository.
     Damaged(Error),
-    /// The last copy cannot be read in this one.
-    DamagedHere(Error),
-    /// Neither: the run ends.
+    /// Perhaps only that cannot be read which it was to be compared with.
+    WithoutParent(Error),
+    /// The run ends.
     Failed(Error),
 }

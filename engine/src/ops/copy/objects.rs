@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::chain::{Chain, Lost, Moved};
 use super::origin::Nodes;
 use super::window::{Owner, Window};
-use crate::entry::{Entry, EntryKind, Part};
+use crate::entry::{Content, Entry, EntryKind, Part};
 use crate::error::Error;
 use crate::id::ObjectId;
 use crate::monitor::Counter;
@@ -110,17 +110,25 @@ impl Transfer<'_, '_> {
                 return Ok(());
             }
         };
+        let mut read = 0u64;
         for part in parts(self.nodes.clone(), &entry.content) {
-            match part {
-                Ok(Part::Hole { .. }) => {}
-                Ok(Part::Data { id, length }) => self.piece(id, length, &owner)?,
+            let part = match part {
+                Ok(part) => part,
                 Err(error) if is_damage(&error) => {
                     self.lost(vec![owner.lost(&error.to_string())]);
-                    break;
+                    return Ok(());
                 }
                 Err(error) => return Err(error.into()),
+            };
+            read = read.saturating_add(part.length());
+            if let Part::Data { id, length } = part {
+                self.piece(id, length, &owner)?;
             }
             self.store_nodes()?;
+        }
+        let has_parts = matches!(entry.content, Content::Parts(_) | Content::List { .. });
+        if has_parts && read != entry.size {
+            self.lost(vec![owner.lost("it has another length than its entry says")]);
         }
         Ok(())
     }

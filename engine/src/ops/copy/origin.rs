@@ -43,6 +43,11 @@ impl Origin {
         locked(&self.outage).take()
     }
 
+    /// True once the store did not answer.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        locked(&self.outage).is_some()
+    }
+
     /// Finds out whether all places of an object are damaged, or some of them are only out of reach.
     fn judge(&self, id: &ObjectId) -> Result<(), RepoError> {
         self.objects.places(id)?.iter().try_for_each(|place| self.judge_place(place))
@@ -73,6 +78,9 @@ impl Origin {
 
 impl ReadObject for Origin {
     fn read(&self, class: Class, id: &ObjectId) -> Result<Bytes, ObjectError> {
+        if self.is_out_of_reach() {
+            return Err(ObjectError::Failed { source: "the store did not answer before".into() });
+        }
         let error = match self.objects.read(class, id) {
             Ok(object) => return Ok(object),
             Err(error @ (ObjectError::Missing { .. } | ObjectError::Damaged { .. })) => error,
