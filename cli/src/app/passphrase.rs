@@ -71,11 +71,7 @@ pub(crate) fn new_key(origin: &KeyOrigin, ask: &dyn Ask) -> Result<NewKey, Comma
     Ok(NewKey { unlock: Unlock::Passphrase(passphrase), file: None, is_new_file: false })
 }
 
-fn asked(
-    ask: &dyn Ask,
-    prompt: &str,
-    names: &KeyNames,
-) -> Result<Secret<String>, CommandError> {
+fn asked(ask: &dyn Ask, prompt: &str, names: &KeyNames) -> Result<Secret<String>, CommandError> {
     let nobody = || {
         let KeyNames { password, password_file, password_command, key_file, option, .. } = names;
         let whose = if *names == OWN_KEY { "" } else { " for the repository to copy from" };
@@ -245,11 +241,15 @@ mod tests {
         let none = answers(&[]);
         let key = existing_key(&KeyOrigin::PasswordFile(path), &OWN_KEY, &none).ok().unwrap();
         assert_eq!(passphrase(&key), "secret ");
-        let command = |text: &str| existing_key(&KeyOrigin::PasswordCommand(text.into()), &OWN_KEY, &none);
+        let command =
+            |text: &str| existing_key(&KeyOrigin::PasswordCommand(text.into()), &OWN_KEY, &none);
         assert_eq!(passphrase(&command("echo x").ok().unwrap()), "x");
         assert!(command("echo x; exit 3").is_err());
         assert!(command("true").is_err());
-        assert!(existing_key(&KeyOrigin::Variable(Secret::new(String::new())), &OWN_KEY, &none).is_err());
+        assert!(
+            existing_key(&KeyOrigin::Variable(Secret::new(String::new())), &OWN_KEY, &none)
+                .is_err()
+        );
     }
 
     #[test]

@@ -195,9 +195,8 @@ impl Settings {
 impl FromSettings {
     /// What is asked of its store is as for the other one, where no variable of its own says otherwise.
     fn resolve(environment: Environment<'_>) -> Result<Self, CommandError> {
-        let of_store = |name: &str| {
-            environment(&format!("ESKER_FROM_{name}")).or_else(|| environment(name))
-        };
+        let of_store =
+            |name: &str| environment(&format!("ESKER_FROM_{name}")).or_else(|| environment(name));
         let url = variable(environment, "ESKER_FROM_REPO");
         Ok(Self {
             repo: url.map(|url| text("ESKER_FROM_REPO", url)).transpose()?,
@@ -359,8 +358,9 @@ mod tests {
 
     #[test]
     fn a_key_comes_from_the_first_place_that_names_one() {
-        let name =
-            |args: &GlobalArgs, variables: &[(&str, &str)]| resolve(args, variables).key.name(&OWN_KEY);
+        let name = |args: &GlobalArgs, variables: &[(&str, &str)]| {
+            resolve(args, variables).key.name(&OWN_KEY)
+        };
         let none = GlobalArgs::default();
         let all = [
             ("ESKER_KEY_FILE", "k"),

@@ -184,7 +184,10 @@ impl SortedEdits {
     }
 
     /// The next edit of a collection, if there is one.
-    pub(in crate::ops) fn next_of(&mut self, collection: u32) -> Result<Option<CollectionEdit>, Error> {
+    pub(in crate::ops) fn next_of(
+        &mut self,
+        collection: u32,
+    ) -> Result<Option<CollectionEdit>, Error> {
         if self.collection() != Some(collection) {
             return Ok(None);
         }

@@ -9,9 +9,7 @@ use bytes::Bytes;
 
 use super::{CopiedSnapshot, Run, changes, first_of, is_of_one_source, is_same, objects};
 use crate::error::Error;
-use crate::format::commit::{
-    Collection, Commit, Copied, MarkAction, SnapshotStatus, StoredRoot,
-};
+use crate::format::commit::{Collection, Commit, Copied, MarkAction, SnapshotStatus, StoredRoot};
 use crate::format::name::SessionName;
 use crate::monitor::Counter;
 use crate::ops::backup::{CollectionEdit, EditBuffer, apply};
