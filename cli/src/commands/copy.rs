@@ -28,8 +28,7 @@ use crate::ui::text;
 /// Copy snapshots from another repository into this one
 ///
 /// Everything is read, verified and encrypted anew, with keys of this repository. What is here already is not copied again, nor is
-/// what was forgotten here, unless it is named. Snapshots that are forgotten in the other repository are left out. The same command
-/// again goes on where it was interrupted.
+/// what was forgotten here or in the other repository, unless it is named. The same command again goes on where it was interrupted.
 ///
 /// The other repository opens with ESKER_FROM_PASSWORD, ESKER_FROM_PASSWORD_FILE, ESKER_FROM_PASSWORD_COMMAND,
 /// ESKER_FROM_KEY_FILE or --from-key-file. A repository that was made with `esker init --like URL` has the ids of the other one:
@@ -114,15 +113,7 @@ pub(super) fn run(args: &CopyArgs, around: &Surroundings<'_>) -> Result<Outcome,
     let other = around.open_other(args.from.as_deref(), args.from_key_file.as_ref())?;
     let history = around.history(&other)?;
     let opened = around.open()?;
-    let failed = |error: Error| {
-        let what = format!("cannot copy from `{}` to `{}`", other.url, opened.url);
-        let failed = CommandError::engine(what, error);
-        if failed.is_interruption() {
-            failed.hint("what was stored is kept: the same command again goes on from there")
-        } else {
-            failed
-        }
-    };
+    let failed = |error| failed(&other.url, &opened.url, error);
     let snapshots = chosen(args, &names, &history)?;
     let asked = if names.is_empty() { Asked::ForAll } else { Asked::ByName };
     let here = around.history(&opened)?;
@@ -152,6 +143,26 @@ pub(super) fn run(args: &CopyArgs, around: &Surroundings<'_>) -> Result<Outcome,
     Ok(if is_whole { Outcome::Done } else { Outcome::Problems })
 }
 
+/// Says which of the two repositories failed, as far as it is known.
+fn failed(from: &str, to: &str, error: Error) -> CommandError {
+    let what = format!("cannot copy from `{from}` to `{to}`");
+    match error {
+        Error::CopyFrom { source } => {
+            CommandError::engine(format!("{what}: `{from}` cannot be read"), *source)
+        }
+        error @ Error::Invalid { .. } => CommandError::engine(what, error)
+            .hint("name another one: `--from URL`, or another `--repo URL` to copy into"),
+        error => {
+            let failed = CommandError::engine(what, error);
+            if failed.is_interruption() {
+                failed.hint("what was stored is kept: the same command again goes on from there")
+            } else {
+                failed
+            }
+        }
+    }
+}
+
 /// The snapshots that are meant, of those that the other repository has.
 fn chosen<'a>(
     args: &CopyArgs,
@@ -159,7 +170,11 @@ fn chosen<'a>(
     history: &'a History,
 ) -> Result<Vec<&'a Snapshot>, CommandError> {
     if !names.is_empty() {
-        return names.iter().map(|name| name.find(history)).collect();
+        // Who names one that is forgotten there wants it all the same.
+        let find = |name: &SnapshotName| {
+            name.find(history).or_else(|none| name.find_forgotten(history).map_err(|_| none))
+        };
+        return names.iter().map(find).collect();
     }
     let is_late = |it: &Snapshot| {
         args.since.is_none_or(|since| {

@@ -35,6 +35,7 @@ pub(super) enum UseParent {
 /// The commit here that is gone on from.
 pub(super) struct Parent {
     slot: SessionName,
+    time: String,
     collections: Vec<Collection>,
     /// The snapshot in the other repository that it is a copy of, where that is known to hold the same.
     pub(super) original: Option<Commit>,
@@ -91,6 +92,20 @@ impl<'a> Chain<'a> {
     ) -> Result<Self, Error> {
         let before = figures(run);
         let session = Arc::new(run.to.open_session(run.ctx)?);
+        let begun = Self::go_on_from(run, original, parent, Arc::clone(&session), before);
+        if begun.is_err() {
+            abandon(run, &session);
+        }
+        begun
+    }
+
+    fn go_on_from(
+        run: &'a Run<'a>,
+        original: &Snapshot,
+        parent: UseParent,
+        session: Arc<Session>,
+        before: [StoreFigures; 2],
+    ) -> Result<Self, Error> {
         let history = run.to.history()?;
         let (parent, proof) = match parent {
             UseParent::Newest => (choose_parent(run, &history, original), Proof::Footer),
@@ -116,24 +131,17 @@ impl<'a> Chain<'a> {
         original: &Snapshot,
         more: bool,
     ) -> Result<(CopiedSnapshot, Option<Self>), Error> {
-        let done = self.store(original, more);
-        match done {
-            Ok((copied, Some(next))) => {
-                self.go_on(original, next);
-                Ok((copied, Some(self)))
+        let mut next = None;
+        match self.store(original, more, &mut next) {
+            Ok(copied) => {
+                let next = next.map(|next| self.go_on(original, next));
+                Ok((copied, next))
             }
-            Ok((copied, None)) => Ok((copied, None)),
             Err(error) => {
-                self.end();
+                abandon(self.run, &self.session);
+                next.iter().for_each(|next| abandon(self.run, next));
                 Err(error)
             }
-        }
-    }
-
-    /// Ends a session that does not commit, so that nobody waits for it.
-    fn end(&self) {
-        if let Err(error) = self.run.to.abandon(&self.session, self.run.ctx) {
-            tracing::debug!(%error, "a failed session could not be ended");
         }
     }
 
@@ -149,18 +157,19 @@ impl<'a> Chain<'a> {
         &mut self,
         original: &Snapshot,
         more: bool,
-    ) -> Result<(CopiedSnapshot, Option<Arc<Session>>), Error> {
-        let mut moved = match self.run.is_like {
-            true => objects::transfer(self, original)?,
-            false => changes::transfer(self, original)?,
+        next: &mut Option<Arc<Session>>,
+    ) -> Result<CopiedSnapshot, Error> {
+        let mut moved = if self.run.is_like {
+            objects::transfer(self, original)?
+        } else {
+            changes::transfer(self, original)?
         };
         self.flush()?;
         let lost = self.give_up_lost(original, &mut moved)?;
         self.writer.merge_loose()?;
-        let next = match more && lost.is_empty() {
-            true => Some(Arc::new(self.run.to.open_session(self.run.ctx)?)),
-            false => None,
-        };
+        if more && lost.is_empty() {
+            *next = Some(Arc::new(self.run.to.open_session(self.run.ctx)?));
+        }
         let commit = self.commit_body(original, &moved, &lost);
         let (status, collections) = (commit.status, commit.collections.clone());
         // A held snapshot must never be without its hold, so that comes first; of a slot that stays empty it says nothing.
@@ -170,7 +179,8 @@ impl<'a> Chain<'a> {
         }
         let made = self.run.to.commit(&self.session, commit)?;
         self.lineage.grow(made);
-        self.parent = Some(Parent { slot: made.slot, collections, original: None });
+        let time = original.commit.time.clone();
+        self.parent = Some(Parent { slot: made.slot, time, collections, original: None });
         let [from, to] = figures(self.run);
         let copied = CopiedSnapshot {
             snapshot: made.id,
@@ -184,17 +194,18 @@ impl<'a> Chain<'a> {
         };
         self.run.ctx.monitor.count(Counter::BytesStored, copied.bytes_added);
         self.run.ctx.monitor.count(Counter::ObjectsWritten, copied.objects_written);
-        Ok((copied, next))
+        Ok(copied)
     }
 
     /// The commit that was made is the next one's parent.
-    fn go_on(&mut self, original: &Snapshot, next: Arc<Session>) {
+    fn go_on(mut self, original: &Snapshot, next: Arc<Session>) -> Self {
         self.writer.renew(Arc::clone(&next));
         self.session = next;
         self.before = figures(self.run);
         if let Some(parent) = &mut self.parent {
             parent.original = Some(original.commit.clone());
         }
+        self
     }
 
     /// Puts the parent's state, or nothing, in the place of entries that could not be read.
@@ -214,7 +225,9 @@ impl<'a> Chain<'a> {
         for (number, lost) in (0u64..).zip(&moved.lost) {
             let Commit { source, collections, .. } = &original.commit;
             let name = &collections[lost.collection as usize].name;
-            let root = self.parent.as_ref().and_then(|parent| parent.root(name));
+            // Only what came before can stand in for it.
+            let before = self.parent.as_ref().filter(|it| it.time <= original.commit.time);
+            let root = before.and_then(|parent| parent.root(name));
             let value = Tree::new(self.objects.clone(), root).get(&lost.key)?;
             let problem = Problem {
                 path: path_of(&source.kind, name, &lost.key),
@@ -264,6 +277,14 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// Ends a session that does not commit, so that nobody waits for it.
+fn abandon(run: &Run<'_>, session: &Session) {
+    if let Err(error) = run.to.abandon(session, run.ctx) {
+        // The store may be what failed: then the next run of this client fences the session.
+        tracing::debug!(%error, "a failed session could not be ended");
+    }
+}
+
 /// A backup that goes on from a collection of which something was lost must look at everything.
 fn say_incomplete(collection: &mut Collection, lost: usize) {
     collection.cursor = None;
@@ -292,6 +313,7 @@ fn choose_parent(run: &Run<'_>, history: &History, original: &Snapshot) -> Optio
     let source = &original.commit.source;
     let parent = |it: &Snapshot, original| Parent {
         slot: it.slot,
+        time: it.commit.time.clone(),
         collections: it.commit.collections.clone(),
         original,
     };

@@ -81,9 +81,9 @@ fn settle(
     pushed: Result<(), Error>,
 ) -> Result<Moved, Error> {
     let run = applied.chain.run;
-    let failure = workers.take_failure().or_else(|| run.origin.take_outage());
-    let ended = match failure {
+    let ended = match workers.take_failure() {
         Some(error) => Err(error),
+        None if run.origin.is_out_of_reach() => Err(Error::Cancelled),
         None if run.ctx.cancel.is_cancelled() => Err(Error::Cancelled),
         None => pushed,
     };

@@ -131,7 +131,7 @@ fn is_of_one_source(a: &Snapshot, b: &Snapshot) -> bool {
     (&a.kind, &a.identity) == (&b.kind, &b.identity)
 }
 
-/// Finds out which of the snapshots, all of them visible in `from`, are not here yet.
+/// Finds out which of the snapshots are not here yet.
 ///
 /// # Errors
 /// If both are the same repository.
@@ -196,7 +196,8 @@ pub fn copy(
         return Ok(());
     }
     let memory = MemoryPlan::new(options.memory / 2, thread_count(options.workers));
-    let objects = Arc::new(Objects::load(from.repository, memory.caches)?);
+    let objects = Objects::load(from.repository, memory.caches);
+    let objects = Arc::new(objects.map_err(|error| of_origin(error.into()))?);
     let run = Run {
         from,
         to,
@@ -257,7 +258,7 @@ impl Run<'_> {
     fn judge(&self, error: Error, parent: UseParent) -> Judged {
         let damage = self.origin.take_damage();
         if let Some(outage) = self.origin.take_outage() {
-            return Judged::Failed(outage);
+            return Judged::Failed(of_origin(outage));
         }
         if error.damaged_object().is_none() && error.kind() != ErrorKind::Corrupt {
             return Judged::Failed(error);
@@ -269,6 +270,11 @@ impl Run<'_> {
             _ => Judged::Damaged(error),
         }
     }
+}
+
+/// It is not the repository that is copied into.
+fn of_origin(error: Error) -> Error {
+    Error::CopyFrom { source: Box::new(error) }
 }
 
 enum Judged {
