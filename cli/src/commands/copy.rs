@@ -322,20 +322,19 @@ fn foretell(plan: &CopyPlan, around: &Surroundings<'_>) -> Result<(), CommandErr
 /// The last line for people.
 fn conclusion(summary: &Summary, plan: &CopyPlan, elapsed: Duration) -> String {
     let snapshots = |count| text::plural(count, "snapshot", "snapshots");
-    let mut line = if summary.dry_run {
+    let first = if summary.dry_run {
         format!("dry run: {} would be copied", snapshots(plan.wanted.len() as u64))
     } else {
         format!("{} copied", snapshots(summary.copied))
     };
-    for (count, what) in [
+    let others = [
         (summary.failed, "not, since it cannot be read"),
         (summary.present, "here already"),
         (summary.forgotten, "left out, since it was forgotten here: name it to copy it again"),
-    ] {
-        if count > 0 {
-            line += &format!(", {} {what}", text::count(count));
-        }
-    }
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0);
+    let others = others.map(|(count, what)| format!("{} {what}", text::count(*count)));
+    let line = std::iter::once(first).chain(others).collect::<Vec<_>>().join(", ");
     if summary.dry_run {
         return line + " — nothing was copied";
     }

@@ -1,7 +1,7 @@
 //! Where a new commit stands among those that are there.
 
 use crate::format::commit::CommitRef;
-use crate::repo::{Commitment, History, Repository};
+use crate::repo::{Commitment, History, Repository, Snapshot};
 
 /// The commits that the next one of this client names.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Lineage {
         let newest = heads.remove(&own);
         let sequence = newest.map_or(0, |snapshot| snapshot.commit.sequence);
         Self {
-            previous: newest.map(|snapshot| snapshot.reference()),
+            previous: newest.map(Snapshot::reference),
             sequence: sequence.max(repository.client().remembered().sequence),
             heads: heads.values().map(|snapshot| snapshot.reference()).collect(),
         }

@@ -139,7 +139,9 @@ impl<'a> Chain<'a> {
             }
             Err(error) => {
                 abandon(self.run, &self.session);
-                next.iter().for_each(|next| abandon(self.run, next));
+                if let Some(next) = next {
+                    abandon(self.run, &next);
+                }
                 Err(error)
             }
         }

@@ -208,7 +208,7 @@ pub fn copy(
         ctx,
     };
     to.fence_dead_sessions(ctx)?;
-    for of_source in wanted.chunk_by(|a, b| is_of_one_source(a, b)) {
+    for of_source in wanted.chunk_by(is_of_one_source) {
         run.copy_source(of_source, tell)?;
     }
     Ok(())
