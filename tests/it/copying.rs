@@ -404,7 +404,9 @@ fn a_copy_is_continued_wherever_it_stopped() {
     from.open().mark(MarkAction::Hold, &[slot], Some("legal"), &from.ctx()).unwrap();
     for ids in BOTH {
         let prepared = target(&from, ids);
-        for fault in Fault::ALL {
+        let some = [Fault::AnswerLost, Fault::DeadAfter];
+        for fault in if ids == Ids::Like { &Fault::ALL[..] } else { &some } {
+            let fault = *fault;
             let calls = at_every_call(
                 &prepared,
                 fault,
@@ -432,30 +434,61 @@ fn a_copy_is_continued_wherever_it_stopped() {
     }
 }
 
+/// Bytes of all packs.
+fn packed(repo: &TempRepo) -> u64 {
+    repo.store().list("packs").unwrap().iter().map(|it| it.length).sum()
+}
+
 #[test]
 fn an_interrupted_copy_stores_nothing_twice() {
     for ids in BOTH {
         let (from, ..) = with_big_files();
-        let whole = copies_of(&from, ids);
+        let once = packed(&copies_of(&from, ids));
         let to = target(&from, ids);
-        let written = |repo: &TempRepo| {
-            let packs = repo.store().list("packs").unwrap();
-            packs.iter().map(|it| it.length).sum::<u64>()
-        };
         let source = from.open();
         let history = source.history().unwrap();
         let wanted: Vec<_> = history.visible().cloned().collect();
         let copy_from = CopyFrom { repository: &source, history: &history };
-        let options = CopyOptions { flush_bytes: 300_000, ..OPTIONS };
         let mut ctx = to.ctx();
         ctx.monitor = Arc::new(CancelAfter::new(ctx.cancel.clone(), Counter::BytesRead, 2_500_000));
-        let stopped = copy(copy_from, &wanted, &to.open(), &options, &ctx, &mut |_| {});
+        let stopped = copy(copy_from, &wanted, &to.open(), &OPTIONS, &ctx, &mut |_| {});
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
-        let kept = written(&to);
+        let kept = packed(&to);
         assert!(kept > 1_000_000, "{ids:?}: {kept} bytes were kept");
         copy_all(&from, &to);
         compare(&from, &to, ids);
-        let (once, twice) = (written(&whole), written(&to));
+        let twice = packed(&to);
         assert!(twice < once + once / 10, "{ids:?}: {twice} bytes instead of {once}");
+    }
+}
+
+#[test]
+fn a_killed_copy_stores_little_twice() {
+    for ids in BOTH {
+        let from = TempRepo::memory();
+        from.create();
+        let source = MemorySource::new("large", &["files"]);
+        for number in 0..24 {
+            source.put("files", format!("{number:02}"), Item::file(noise(number, 1_000_000)));
+        }
+        from.backup(&source);
+        let options = CopyOptions { flush_bytes: 2_000_000, ..OPTIONS };
+        let run = |to: &TempRepo, call: usize| {
+            let (faulty, store) = to.faulty_store();
+            faulty.arm(call, Fault::Dead);
+            let store = store.with_retry(RetryPolicy::NONE);
+            let done = run((&from, from.store()), (to, store), &[], &options);
+            (faulty.calls().len(), done.is_ok())
+        };
+        let whole = target(&from, ids);
+        let (calls, _) = run(&whole, usize::MAX);
+        let to = target(&from, ids);
+        assert!(!run(&to, calls * 3 / 4).1);
+        let (kept, once) = (packed(&to), packed(&whole));
+        assert!(kept > once / 4, "{ids:?}: {kept} bytes were kept of {once}");
+        assert!(run(&to, usize::MAX).1);
+        compare(&from, &to, ids);
+        let again = packed(&to).saturating_sub(once);
+        assert!(again < 5_000_000, "{ids:?}: {again} bytes were stored twice");
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn transfer(chain: &mut Chain<'_>, original: &Snapshot) -> Result<Mov
         nodes: Arc::new(Nodes::new(Arc::clone(&chain.run.origin))),
         node_filler: filler(0)?,
         fillers: (0..fillers).map(filler).collect::<Result<_, _>>()?,
-        window: Window::default(),
+        window: Window::new(chain.run.options.flush_bytes),
         moved: Moved::default(),
         waiting: 0,
         chain,

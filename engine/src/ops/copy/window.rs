@@ -63,13 +63,18 @@ impl Piece {
 }
 
 /// Objects that are to be fetched.
-#[derive(Default)]
 pub(super) struct Window {
     pieces: Vec<Piece>,
     bytes: u64,
+    limit: u64,
 }
 
 impl Window {
+    /// An empty one, of at most about `limit` bytes, and never of more than 64 MiB.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { pieces: Vec::new(), bytes: 0, limit: limit.min(BYTES) }
+    }
+
     pub(super) fn add(
         &mut self,
         id: ObjectId,
@@ -82,7 +87,7 @@ impl Window {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.pieces.len() >= PIECES || self.bytes >= BYTES
+        self.pieces.len() >= PIECES || self.bytes >= self.limit
     }
 
     /// Fetches and stores all objects, each thread with a filler of its own; says what could not be read.
