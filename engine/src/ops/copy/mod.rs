@@ -30,7 +30,7 @@ const FENCED_ATTEMPTS: usize = 3;
 /// How snapshots are copied.
 #[derive(Debug, Clone, Copy)]
 pub struct CopyOptions {
-    /// Memory to use, in bytes; at least 48 MiB are used for each of the two repositories.
+    /// Memory to use, in bytes, for both repositories together; at least some 100 MiB are used.
     pub memory: u64,
     /// Threads that read and store; 0 takes one for each core.
     pub workers: usize,
