@@ -115,6 +115,12 @@ pub enum Error {
     /// Garbage cannot be collected.
     #[error(transparent)]
     Prune(#[from] PruneError),
+    /// The repository that is copied from cannot be read any more.
+    #[error("the repository to copy from cannot be read")]
+    CopyFrom {
+        /// Why.
+        source: Box<Error>,
+    },
     /// An entry of a snapshot says what it cannot say.
     #[error("the entry of `{path}` is damaged")]
     Entry {
@@ -178,6 +184,7 @@ impl Error {
             Self::Source(_) | Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Sink(error) => error.kind(),
             Self::Prune(error) => error.kind(),
+            Self::CopyFrom { source } => source.kind(),
             Self::Tree(TreeError::Read { source, .. } | TreeError::Write { source }) => {
                 of_object(source)
             }

@@ -3,6 +3,7 @@
 mod cancel;
 mod cli;
 mod collect;
+mod copying;
 mod crash;
 mod damage;
 mod distant;

@@ -10,7 +10,7 @@ use esker_engine::store::{Store, StoreError};
 
 use super::passphrase::{Ask, existing_key, new_key};
 use super::runtime::Engine;
-use super::settings::{KeyOrigin, Settings};
+use super::settings::{KeyNames, KeyOrigin, Settings};
 use crate::error::CommandError;
 
 /// An open repository.
@@ -177,11 +177,13 @@ pub(crate) fn repository(
         CommandError::engine(format!("cannot open the repository at `{url}`"), error)
     };
     let store = open_store(url, settings, engine).map_err(|error| failed(error.into()))?;
-    let key = existing_key(&settings.key, ask)?;
+    let key = existing_key(&settings.key, settings.key_names, ask)?;
     let memory = Memory::new(settings, url);
     let repository = Repository::open(store, &key, |id| memory.client(id)).map_err(|error| {
         let wrong_key = match &error {
-            RepoError::WrongKey { kind, slots } => Some(key_hint(kind, *slots, &settings.key)),
+            RepoError::WrongKey { kind, slots } => {
+                Some(key_hint(kind, *slots, &settings.key, settings.key_names))
+            }
             _ => None,
         };
         let failed = failed(error.into());
@@ -212,24 +214,25 @@ fn open_store(url: &str, settings: &Settings, engine: &Engine) -> Result<Store, 
     Ok(store)
 }
 
-fn key_hint(kind: &str, slots: usize, origin: &KeyOrigin) -> String {
+fn key_hint(kind: &str, slots: usize, origin: &KeyOrigin, names: &KeyNames) -> String {
     let other = if kind == "passphrase" {
-        "if it opens with a key file, give `--key-file FILE`"
+        format!("if it opens with a key file, give `{} FILE`", names.option)
     } else {
-        "if it opens with a passphrase, set `ESKER_PASSWORD` and give no key file"
+        format!("if it opens with a passphrase, set `{}` and give no key file", names.password)
     };
     match origin {
-        _ if slots == 0 => other.into(),
+        _ if slots == 0 => other,
         KeyOrigin::Terminal => format!("type the passphrase again; {other}"),
-        origin => format!("look at what `{}` says; {other}", origin.name()),
+        origin => format!("look at what `{}` says; {other}", origin.name(names)),
     }
 }
 
-/// Makes the repository that the settings name.
+/// Makes the repository that the settings name; with the ids of another one, where that is given.
 pub(crate) fn make(
     settings: &Settings,
     engine: &Engine,
     ask: &dyn Ask,
+    like: Option<&Repository>,
 ) -> Result<Made, CommandError> {
     let url = address(settings)?;
     let failed =
@@ -244,6 +247,10 @@ pub(crate) fn make(
             unlocks: vec![key.unlock.clone()],
             store: Some(store.probe()?),
             ..CreateOptions::default()
+        };
+        let options = match like {
+            Some(other) => options.like(other),
+            None => options,
         };
         let ctx = engine.quiet_context();
         Ok(Repository::create(store, &options, |id| memory.client(id), &ctx)?)

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use esker_engine::repo::Unlock;
 use esker_engine::secret::Secret;
 
-use super::settings::KeyOrigin;
+use super::settings::{KeyNames, KeyOrigin, OWN_KEY};
 use crate::error::CommandError;
 
 /// The longest key file or passphrase file that is read.
@@ -22,11 +22,15 @@ pub(crate) trait Ask {
 }
 
 /// The key that opens a repository.
-pub(crate) fn existing_key(origin: &KeyOrigin, ask: &dyn Ask) -> Result<Unlock, CommandError> {
+pub(crate) fn existing_key(
+    origin: &KeyOrigin,
+    names: &KeyNames,
+    ask: &dyn Ask,
+) -> Result<Unlock, CommandError> {
     match origin {
         KeyOrigin::KeyFile(path, named_by) => read_key_file(path, named_by),
-        KeyOrigin::Terminal => asked(ask, "passphrase: ").map(Unlock::Passphrase),
-        other => stated(other).map(Unlock::Passphrase),
+        KeyOrigin::Terminal => asked(ask, names.prompt, names).map(Unlock::Passphrase),
+        other => stated(other, names).map(Unlock::Passphrase),
     }
 }
 
@@ -54,25 +58,28 @@ pub(crate) fn new_key(origin: &KeyOrigin, ask: &dyn Ask) -> Result<NewKey, Comma
     let passphrase = match origin {
         KeyOrigin::KeyFile(path, named_by) => return new_key_file(path, named_by),
         KeyOrigin::Terminal => {
-            let first = asked(ask, "passphrase for the new repository: ")?;
-            let second = asked(ask, "the same again: ")?;
+            let first = asked(ask, "passphrase for the new repository: ", &OWN_KEY)?;
+            let second = asked(ask, "the same again: ", &OWN_KEY)?;
             if first.expose() != second.expose() {
                 return Err(CommandError::failed("the two passphrases differ")
                     .hint("run `esker init` again"));
             }
             first
         }
-        other => stated(other)?,
+        other => stated(other, &OWN_KEY)?,
     };
     Ok(NewKey { unlock: Unlock::Passphrase(passphrase), file: None, is_new_file: false })
 }
 
-fn asked(ask: &dyn Ask, prompt: &str) -> Result<Secret<String>, CommandError> {
+fn asked(ask: &dyn Ask, prompt: &str, names: &KeyNames) -> Result<Secret<String>, CommandError> {
     let nobody = || {
-        CommandError::failed("no key was given, and nobody can be asked: there is no terminal").hint(
-            "set `ESKER_PASSWORD`, `ESKER_PASSWORD_FILE`, `ESKER_PASSWORD_COMMAND` or `ESKER_KEY_FILE`, \
-             or give `--key-file FILE`",
-        )
+        let KeyNames { password, password_file, password_command, key_file, option, .. } = names;
+        let whose = if *names == OWN_KEY { "" } else { " for the repository to copy from" };
+        let what =
+            format!("no key was given{whose}, and nobody can be asked: there is no terminal");
+        CommandError::failed(what).hint(format!(
+            "set `{password}`, `{password_file}`, `{password_command}` or `{key_file}`, or give `{option} FILE`"
+        ))
     };
     match ask.passphrase(prompt) {
         Ok(Some(passphrase)) => not_empty(passphrase, "the passphrase"),
@@ -93,18 +100,18 @@ fn not_empty(passphrase: Secret<String>, what: &str) -> Result<Secret<String>, C
 }
 
 /// A passphrase from a variable, file or command.
-fn stated(origin: &KeyOrigin) -> Result<Secret<String>, CommandError> {
+fn stated(origin: &KeyOrigin, names: &KeyNames) -> Result<Secret<String>, CommandError> {
     match origin {
         KeyOrigin::Variable(passphrase) => {
-            not_empty(passphrase.clone(), "the passphrase in `ESKER_PASSWORD`")
+            not_empty(passphrase.clone(), &format!("the passphrase in `{}`", names.password))
         }
         KeyOrigin::PasswordFile(path) => {
             let what = format!("the passphrase in `{}`", path.display());
-            not_empty(read_secret(path, "ESKER_PASSWORD_FILE")?, &what)
+            not_empty(read_secret(path, names.password_file)?, &what)
         }
         KeyOrigin::PasswordCommand(command) => {
-            let what = "the passphrase that `ESKER_PASSWORD_COMMAND` prints";
-            not_empty(run(command)?, what)
+            let what = format!("the passphrase that `{}` prints", names.password_command);
+            not_empty(run(command, names.password_command)?, &what)
         }
         KeyOrigin::KeyFile(..) | KeyOrigin::Terminal => {
             unreachable!("neither is a stated passphrase")
@@ -133,9 +140,9 @@ fn read_secret(path: &Path, named_by: &str) -> Result<Secret<String>, CommandErr
     passphrase_of(bytes).ok_or_else(|| failed().hint("it is no text"))
 }
 
-fn run(command: &str) -> Result<Secret<String>, CommandError> {
+fn run(command: &str, named_by: &str) -> Result<Secret<String>, CommandError> {
     let failed = || {
-        CommandError::failed("the command in `ESKER_PASSWORD_COMMAND` failed")
+        CommandError::failed(format!("the command in `{named_by}` failed"))
             .hint(format!("try it: `{command}`"))
     };
     // What is piped into a backup is data, not for this command to read.
@@ -232,13 +239,17 @@ mod tests {
         let path = folder.path().join("pass");
         std::fs::write(&path, "secret \n").unwrap();
         let none = answers(&[]);
-        let key = existing_key(&KeyOrigin::PasswordFile(path), &none).ok().unwrap();
+        let key = existing_key(&KeyOrigin::PasswordFile(path), &OWN_KEY, &none).ok().unwrap();
         assert_eq!(passphrase(&key), "secret ");
-        let command = |text: &str| existing_key(&KeyOrigin::PasswordCommand(text.into()), &none);
+        let command =
+            |text: &str| existing_key(&KeyOrigin::PasswordCommand(text.into()), &OWN_KEY, &none);
         assert_eq!(passphrase(&command("echo x").ok().unwrap()), "x");
         assert!(command("echo x; exit 3").is_err());
         assert!(command("true").is_err());
-        assert!(existing_key(&KeyOrigin::Variable(Secret::new(String::new())), &none).is_err());
+        assert!(
+            existing_key(&KeyOrigin::Variable(Secret::new(String::new())), &OWN_KEY, &none)
+                .is_err()
+        );
     }
 
     #[test]
@@ -253,11 +264,11 @@ mod tests {
         let again = new_key(&origin("key"), &none).ok().unwrap();
         assert!(!again.is_new_file);
         again.discard();
-        assert!(existing_key(&origin("key"), &none).is_ok());
+        assert!(existing_key(&origin("key"), &OWN_KEY, &none).is_ok());
         std::fs::write(folder.path().join("other"), "my notes").unwrap();
         assert!(new_key(&origin("other"), &none).is_err());
         assert_eq!(std::fs::read(folder.path().join("other")).unwrap(), b"my notes");
         made.discard();
-        assert!(existing_key(&origin("key"), &none).is_err());
+        assert!(existing_key(&origin("key"), &OWN_KEY, &none).is_err());
     }
 }

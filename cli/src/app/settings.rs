@@ -24,6 +24,49 @@ pub(crate) fn wants_colour(environment: Environment<'_>) -> bool {
         && variable(environment, "TERM").is_none_or(|term| term != "dumb")
 }
 
+/// What names the key of a repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyNames {
+    /// The option for a key file.
+    pub(crate) option: &'static str,
+    /// The variable with the passphrase.
+    pub(crate) password: &'static str,
+    /// The variable with the name of a file that holds it.
+    pub(crate) password_file: &'static str,
+    /// The variable with a command that prints it.
+    pub(crate) password_command: &'static str,
+    /// The variable with the name of a key file.
+    pub(crate) key_file: &'static str,
+    /// What a person is asked.
+    pub(crate) prompt: &'static str,
+}
+
+/// For the repository that a command works on.
+pub(crate) static OWN_KEY: KeyNames = KeyNames {
+    option: "--key-file",
+    password: "ESKER_PASSWORD",
+    password_file: "ESKER_PASSWORD_FILE",
+    password_command: "ESKER_PASSWORD_COMMAND",
+    key_file: "ESKER_KEY_FILE",
+    prompt: "passphrase: ",
+};
+
+/// For the second one: that is copied from.
+pub(crate) static FROM_KEY: KeyNames = KeyNames {
+    option: "--from-key-file",
+    password: "ESKER_FROM_PASSWORD",
+    password_file: "ESKER_FROM_PASSWORD_FILE",
+    password_command: "ESKER_FROM_PASSWORD_COMMAND",
+    key_file: "ESKER_FROM_KEY_FILE",
+    prompt: "passphrase of the other repository: ",
+};
+
+impl Default for &'static KeyNames {
+    fn default() -> Self {
+        &OWN_KEY
+    }
+}
+
 /// Where the key of the repository comes from.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum KeyOrigin {
@@ -42,12 +85,12 @@ pub(crate) enum KeyOrigin {
 
 impl KeyOrigin {
     /// What to look at where the key is wrong.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self, names: &KeyNames) -> &'static str {
         match self {
             Self::KeyFile(_, named_by) => named_by,
-            Self::Variable(_) => "ESKER_PASSWORD",
-            Self::PasswordFile(_) => "ESKER_PASSWORD_FILE",
-            Self::PasswordCommand(_) => "ESKER_PASSWORD_COMMAND",
+            Self::Variable(_) => names.password,
+            Self::PasswordFile(_) => names.password_file,
+            Self::PasswordCommand(_) => names.password_command,
             Self::Terminal => "the terminal",
         }
     }
@@ -65,6 +108,14 @@ pub(crate) enum Verbosity {
     Verbose,
 }
 
+/// What the environment says of the repository that is copied from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FromSettings {
+    repo: Option<String>,
+    store: StoreOptions,
+    key: KeyOrigin,
+}
+
 /// What was asked of every command, resolved.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
@@ -74,6 +125,10 @@ pub(crate) struct Settings {
     pub(crate) store: StoreOptions,
     /// What opens it.
     pub(crate) key: KeyOrigin,
+    /// What names the key.
+    pub(crate) key_names: &'static KeyNames,
+    /// The second repository.
+    pub(crate) from: FromSettings,
     /// What Jira sites are asked with.
     pub(crate) jira: JiraCredentials,
     /// Where is kept what is remembered of repositories; nowhere if `None`.
@@ -117,7 +172,9 @@ impl Settings {
                     .transpose()?,
             },
             store: store_options(environment)?,
-            key: key_origin(args, environment)?,
+            key: key_origin(args.key_file.as_ref(), &OWN_KEY, environment)?,
+            key_names: &OWN_KEY,
+            from: FromSettings::resolve(environment)?,
             jira: JiraCredentials::resolve(environment)?,
             cache: if args.no_cache {
                 None
@@ -132,6 +189,40 @@ impl Settings {
             log_format: args.log_format,
             log_file: args.log_file.clone(),
         })
+    }
+}
+
+impl FromSettings {
+    /// What is asked of its store is as for the other one, where no variable of its own says otherwise.
+    fn resolve(environment: Environment<'_>) -> Result<Self, CommandError> {
+        let of_store =
+            |name: &str| environment(&format!("ESKER_FROM_{name}")).or_else(|| environment(name));
+        let url = variable(environment, "ESKER_FROM_REPO");
+        Ok(Self {
+            repo: url.map(|url| text("ESKER_FROM_REPO", url)).transpose()?,
+            store: store_options(&of_store)?,
+            key: key_origin(None, &FROM_KEY, environment)?,
+        })
+    }
+}
+
+impl Settings {
+    /// The settings for the second repository: options go before variables.
+    pub(crate) fn of_other(
+        &self,
+        url: Option<&str>,
+        key_file: Option<&PathBuf>,
+    ) -> Result<Self, CommandError> {
+        let FromSettings { repo, store, key } = self.from.clone();
+        let Some(url) = url.map(str::to_owned).or(repo) else {
+            return Err(CommandError::failed("no repository to copy from was named")
+                .hint("name it with `--from URL`, or set `ESKER_FROM_REPO`"));
+        };
+        let key = match key_file {
+            Some(path) => KeyOrigin::KeyFile(path.clone(), FROM_KEY.option),
+            None => key,
+        };
+        Ok(Self { repo: Some(url), store, key, key_names: &FROM_KEY, ..self.clone() })
     }
 }
 
@@ -176,24 +267,28 @@ fn store_options(environment: Environment<'_>) -> Result<StoreOptions, CommandEr
     Ok(options)
 }
 
-fn key_origin(args: &GlobalArgs, environment: Environment<'_>) -> Result<KeyOrigin, CommandError> {
-    if let Some(path) = &args.key_file {
-        return Ok(KeyOrigin::KeyFile(path.clone(), "--key-file"));
+fn key_origin(
+    option: Option<&PathBuf>,
+    names: &KeyNames,
+    environment: Environment<'_>,
+) -> Result<KeyOrigin, CommandError> {
+    if let Some(path) = option {
+        return Ok(KeyOrigin::KeyFile(path.clone(), names.option));
     }
     // An empty passphrase is a mistake to be told, not a variable to be passed over.
-    if let Some(passphrase) = environment("ESKER_PASSWORD") {
-        let passphrase = text("ESKER_PASSWORD", passphrase)?;
+    if let Some(passphrase) = environment(names.password) {
+        let passphrase = text(names.password, passphrase)?;
         return Ok(KeyOrigin::Variable(Secret::new(passphrase)));
     }
-    if let Some(path) = variable(environment, "ESKER_PASSWORD_FILE") {
+    if let Some(path) = variable(environment, names.password_file) {
         return Ok(KeyOrigin::PasswordFile(path.into()));
     }
-    if let Some(command) = variable(environment, "ESKER_PASSWORD_COMMAND") {
-        let command = text("ESKER_PASSWORD_COMMAND", command)?;
+    if let Some(command) = variable(environment, names.password_command) {
+        let command = text(names.password_command, command)?;
         return Ok(KeyOrigin::PasswordCommand(command));
     }
-    Ok(match variable(environment, "ESKER_KEY_FILE") {
-        Some(path) => KeyOrigin::KeyFile(path.into(), "ESKER_KEY_FILE"),
+    Ok(match variable(environment, names.key_file) {
+        Some(path) => KeyOrigin::KeyFile(path.into(), names.key_file),
         None => KeyOrigin::Terminal,
     })
 }
@@ -263,8 +358,9 @@ mod tests {
 
     #[test]
     fn a_key_comes_from_the_first_place_that_names_one() {
-        let name =
-            |args: &GlobalArgs, variables: &[(&str, &str)]| resolve(args, variables).key.name();
+        let name = |args: &GlobalArgs, variables: &[(&str, &str)]| {
+            resolve(args, variables).key.name(&OWN_KEY)
+        };
         let none = GlobalArgs::default();
         let all = [
             ("ESKER_KEY_FILE", "k"),
@@ -279,5 +375,32 @@ mod tests {
         assert_eq!(name(&none, &[]), "the terminal");
         let named = GlobalArgs { key_file: Some("k".into()), ..GlobalArgs::default() };
         assert_eq!(name(&named, &all), "--key-file");
+    }
+    #[test]
+    fn the_second_repository_has_names_of_its_own() {
+        let variables = [
+            ("ESKER_REPO", "/one"),
+            ("ESKER_FROM_REPO", "/two"),
+            ("ESKER_KEY_FILE", "k"),
+            ("ESKER_FROM_PASSWORD", "p"),
+            ("AWS_REGION", "here"),
+            ("AWS_ENDPOINT_URL", "https://one"),
+            ("ESKER_FROM_AWS_ENDPOINT_URL", "https://two"),
+        ];
+        let settings = resolve(&GlobalArgs::default(), &variables);
+        let other = settings.of_other(None, None).unwrap();
+        assert_eq!(other.repo.as_deref(), Some("/two"));
+        assert_eq!(other.key.name(other.key_names), "ESKER_FROM_PASSWORD");
+        let of_store = |settings: &Settings, name| settings.store.settings[name].expose().clone();
+        assert_eq!(of_store(&settings, "AWS_ENDPOINT_URL"), "https://one");
+        assert_eq!(of_store(&other, "AWS_ENDPOINT_URL"), "https://two");
+        assert_eq!(of_store(&other, "AWS_REGION"), "here");
+        let named = settings.of_other(Some("/three"), Some(&"f".into())).unwrap();
+        assert_eq!(named.repo.as_deref(), Some("/three"));
+        assert_eq!(named.key.name(named.key_names), "--from-key-file");
+        let none = resolve(&GlobalArgs::default(), &[("ESKER_KEY_FILE", "k")]);
+        assert!(none.of_other(None, None).is_err());
+        let other = none.of_other(Some("/two"), None).unwrap();
+        assert_eq!(other.key.name(other.key_names), "the terminal", "the own key is no other's");
     }
 }

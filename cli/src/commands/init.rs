@@ -1,5 +1,7 @@
 //! `esker init`
 
+use std::path::PathBuf;
+
 use esker_engine::store::Probe;
 
 use super::Surroundings;
@@ -12,11 +14,25 @@ use crate::error::CommandError;
 /// The place must be empty or new. Without --key-file the repository opens with a passphrase: ESKER_PASSWORD,
 /// ESKER_PASSWORD_FILE, ESKER_PASSWORD_COMMAND, or asked for twice on the terminal. With --key-file FILE the file is made
 /// (readable by you alone) and is the key; an existing key file is used and never overwritten.
+///
+/// With --like the repository cuts and names contents as another one does, so that `esker copy` between the two reads and stores
+/// only what changed. They share the secret that names contents, and no key that opens data: whoever has the keys of one can tell
+/// whether the other holds a content that he knows. The other one opens with ESKER_FROM_PASSWORD and so on, or --from-key-file.
 #[derive(Debug, clap::Args)]
-pub(crate) struct InitArgs {}
+pub(crate) struct InitArgs {
+    /// Name contents as this repository does
+    #[arg(long, value_name = "URL")]
+    like: Option<String>,
+    /// Open the other repository with this key file [env: ESKER_FROM_KEY_FILE]
+    #[arg(long, value_name = "FILE", requires = "like")]
+    from_key_file: Option<PathBuf>,
+}
 
-pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
-    let made = open::make(around.settings, around.engine, around.ui)?;
+pub(super) fn run(args: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, CommandError> {
+    let like = args.like.as_deref();
+    let like = like.map(|url| around.open_other(Some(url), args.from_key_file.as_ref()));
+    let like = like.transpose()?.map(|opened| opened.repository);
+    let made = open::make(around.settings, around.engine, around.ui, like.as_deref())?;
     let repository = &made.opened.repository;
     if around.ui.is_json() {
         around.ui.json(&serde_json::json!({
@@ -25,6 +41,7 @@ pub(super) fn run(_: &InitArgs, around: &Surroundings<'_>) -> Result<Outcome, Co
             "created": repository.config().created,
             "key": repository.slot(),
             "kind": if made.key_file.is_some() { "key-file" } else { "passphrase" },
+            "like": like.as_ref().map(|other| other.id()),
             "key_file": made.key_file.as_ref().map(|path| path.display().to_string()),
             "store": repository.config().store,
         }))?;

@@ -4,6 +4,7 @@ mod backup;
 mod cat;
 mod check;
 mod completions;
+mod copy;
 mod demo;
 mod diff;
 mod forget;
@@ -17,6 +18,7 @@ mod snapshots;
 mod stats;
 mod unlock;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use esker_engine::repo::{CacheSizes, History, Objects};
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Stats(stats::StatsArgs),
     Forget(forget::ForgetArgs),
     Prune(prune::PruneArgs),
+    Copy(copy::CopyArgs),
     Tag(marks::TagArgs),
     Hold(marks::HoldArgs),
     Release(marks::ReleaseArgs),
@@ -66,7 +69,20 @@ pub(crate) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Opens the repository; warns where it is not the one that was there.
     pub(crate) fn open(&self) -> Result<Opened, CommandError> {
-        let opened = open::repository(self.settings, self.engine, self.ui)?;
+        self.open_as(self.settings)
+    }
+
+    /// Opens the repository to copy from.
+    pub(crate) fn open_other(
+        &self,
+        url: Option<&str>,
+        key_file: Option<&PathBuf>,
+    ) -> Result<Opened, CommandError> {
+        self.open_as(&self.settings.of_other(url, key_file)?)
+    }
+
+    fn open_as(&self, settings: &Settings) -> Result<Opened, CommandError> {
+        let opened = open::repository(settings, self.engine, self.ui)?;
         if let Some(replaced) = &opened.replaced {
             self.ui.warning(&format!(
                 "at `{}` {}; {}",
@@ -122,6 +138,7 @@ pub(crate) fn run(
         Command::Stats(args) => stats::run(args, &around),
         Command::Forget(args) => forget::run(args, &around),
         Command::Prune(args) => prune::run(args, &around),
+        Command::Copy(args) => copy::run(args, &around),
         Command::Tag(args) => marks::tag(args, &around),
         Command::Hold(args) => marks::hold(args, &around),
         Command::Release(args) => marks::release(args, &around),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Corrupt;
 use super::name::SessionName;
-use crate::id::{ObjectId, PackId, SegmentId, SnapshotId, WriterId};
+use crate::id::{ObjectId, PackId, RepositoryId, SegmentId, SnapshotId, WriterId};
 use crate::problem::Problem;
 use crate::source::{Completeness, Ledger};
 
@@ -124,6 +124,23 @@ pub enum SnapshotStatus {
     Partial,
 }
 
+/// The snapshot of another repository that a commit is a copy of; the first one where it is a copy of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    /// The other repository.
+    pub repository: RepositoryId,
+    /// The snapshot there.
+    pub snapshot: SnapshotId,
+    /// Entries that could not be read when it was copied.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
@@ -171,6 +188,9 @@ pub struct Commit {
     pub program: String,
     /// The machine.
     pub host: String,
+    /// What it is a copy of, where it was copied from another repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Copied>,
 }
 
 /// What a slot holds: whoever created it first decided.

@@ -43,7 +43,9 @@ use crate::index::IndexError;
 use crate::object::Identifier;
 use crate::pack::PackError;
 use crate::problem::ErrorKind;
+use crate::secret::Secret;
 use crate::store::{Created, Durability, Probe, Store, StoreError};
+use crate::tree::TreeParams;
 
 /// Why a repository cannot be made, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -168,8 +170,21 @@ pub struct CreateOptions {
     pub chunker: ChunkParams,
     /// How large tree nodes are.
     pub tree: TreeSizes,
+    /// The secret that ids come from; a fresh one by default.
+    pub id_secret: Option<Secret<[u8; 32]>>,
     /// What the store was seen to do, where it was [probed](Store::probe); it is remembered in the configuration.
     pub store: Option<Probe>,
+}
+
+impl CreateOptions {
+    /// Lets the repository cut contents, build trees and compute ids as another one does, so that equal contents have equal ids
+    /// and copies between the two deduplicate. Keys are fresh all the same.
+    #[must_use]
+    pub fn like(self, other: &Repository) -> Self {
+        let Config { chunker, tree, .. } = *other.config();
+        let id_secret = Some(Secret::new(*other.keys().id_secret()));
+        Self { chunker, tree, id_secret, ..self }
+    }
 }
 
 /// An open repository. Cheap to share behind an `Arc`.
@@ -231,7 +246,11 @@ impl Repository {
             create_twice(&store, names, bytes)?;
             slots.push(slot.slot);
         }
-        let keys = DomainKeys::generate(repository, Domain(0))?;
+        let mut keys = DomainKeys::generate(repository, Domain(0))?;
+        if let Some(secret) = &options.id_secret {
+            let keks = keys.keks().to_vec();
+            keys = DomainKeys::new(repository, Domain(0), *secret.expose(), keks);
+        }
         let config = Config {
             esker: "repository".into(),
             version: FORMAT_VERSION,
@@ -389,6 +408,19 @@ impl Repository {
     /// Cuts contents as this repository does.
     pub fn chunker(&self) -> Chunker {
         Chunker::new(&self.keys.gear_key(), self.config.chunker)
+    }
+
+    /// Builds trees as this repository does.
+    pub fn tree_params(&self) -> TreeParams {
+        let TreeSizes { min, target, max, spill } = self.config.tree;
+        TreeParams { min, target, max, spill, boundary_key: self.keys.boundary_key() }
+    }
+
+    /// True where equal contents have the same ids in both: one was made [like](CreateOptions::like) the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.config.chunker == other.config.chunker
+            && self.config.tree == other.config.tree
+            && self.keys.id_secret() == other.keys.id_secret()
     }
 }
 

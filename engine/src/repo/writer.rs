@@ -156,21 +156,26 @@ impl ObjectWriter {
         &self.pending[usize::from(id.0[15]) % SHARDS]
     }
 
-    /// True if the caller must store the object: nobody has it and nobody else is about to.
-    pub fn claim(&self, class: Class, id: &ObjectId) -> Result<bool, RepoError> {
+    /// True if the repository has the object in a pack that may be relied upon, or somebody is about to store it.
+    pub fn has(&self, class: Class, id: &ObjectId) -> Result<bool, RepoError> {
         let short = id.to_short();
         if locked(self.shard(short)).contains(&short) {
-            return Ok(false);
+            return Ok(true);
         }
         let session = Arc::clone(&locked(&self.session));
         let condemned = |pack: &PackId| session.is_condemned(pack);
-        let is_there = match self.proof {
-            Proof::Footer => self.objects.contains(id, &condemned)?,
-            Proof::Content => self.objects.holds(class, id, &condemned)?,
-        };
-        if is_there {
+        match self.proof {
+            Proof::Footer => self.objects.contains(id, &condemned),
+            Proof::Content => self.objects.holds(class, id, &condemned),
+        }
+    }
+
+    /// True if the caller must store the object: nobody has it and nobody else is about to.
+    pub fn claim(&self, class: Class, id: &ObjectId) -> Result<bool, RepoError> {
+        if self.has(class, id)? {
             return Ok(false);
         }
+        let short = id.to_short();
         Ok(locked(self.shard(short)).insert(short))
     }
 

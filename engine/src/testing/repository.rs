@@ -184,16 +184,26 @@ impl TempRepo {
         self.create_with(store, None)
     }
 
+    /// Makes a repository that computes the same ids as another one.
+    pub fn create_like(&self, other: &Repository) -> Arc<Repository> {
+        let options = CreateOptions::default().like(other);
+        self.create_as(self.store(), options).expect("the repository is made")
+    }
+
     fn create_with(
         &self,
         store: Store,
         probe: Option<Probe>,
     ) -> Result<Arc<Repository>, RepoError> {
-        let options = CreateOptions {
-            unlocks: vec![self.unlock.clone()],
-            store: probe,
-            ..CreateOptions::default()
-        };
+        self.create_as(store, CreateOptions { store: probe, ..CreateOptions::default() })
+    }
+
+    fn create_as(
+        &self,
+        store: Store,
+        options: CreateOptions,
+    ) -> Result<Arc<Repository>, RepoError> {
+        let options = CreateOptions { unlocks: vec![self.unlock.clone()], ..options };
         let client = |_| Client::open(self.state.path().into());
         Repository::create(store, &options, client, &self.ctx()).map(Arc::new)
     }

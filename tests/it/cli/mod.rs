@@ -1,6 +1,7 @@
 //! What a user sees: output, errors and exit code of the real program.
 
 mod basics;
+mod copying;
 mod damage;
 mod demo;
 mod disk_full;

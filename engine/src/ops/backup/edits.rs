@@ -20,19 +20,19 @@ const BLOCK_BYTES: usize = /* 64 KiB */ 64 * 1024;
 
 /// One edit of one collection's tree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CollectionEdit {
+pub(in crate::ops) struct CollectionEdit {
     /// Which collection.
-    pub(super) collection: u32,
+    pub(in crate::ops) collection: u32,
     /// The key.
-    pub(super) key: Bytes,
+    pub(in crate::ops) key: Bytes,
     /// Of several edits of a key the one with the highest order counts: batch number, place in the batch.
-    pub(super) order: (u64, u32),
+    pub(in crate::ops) order: (u64, u32),
     /// The entry's encoding; `None` deletes.
-    pub(super) value: Option<Bytes>,
+    pub(in crate::ops) value: Option<Bytes>,
 }
 
 /// Edits in the order in which they came.
-pub(super) struct EditBuffer {
+pub(in crate::ops) struct EditBuffer {
     edits: Vec<CollectionEdit>,
     bytes: usize,
     limit: usize,
@@ -49,19 +49,19 @@ struct Run {
 
 impl EditBuffer {
     /// Holds at most about `limit` bytes in memory.
-    pub(super) fn new(limit: usize) -> Result<Self, Error> {
+    pub(in crate::ops) fn new(limit: usize) -> Result<Self, Error> {
         let key: [u8; 32] = random().map_err(RepoError::from)?;
         let cipher = Aead::new(&key);
         Ok(Self { edits: Vec::new(), bytes: 0, limit, runs: Vec::new(), cipher, blocks: 0 })
     }
 
     /// True while there is nothing to apply.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::ops) fn is_empty(&self) -> bool {
         self.edits.is_empty() && self.runs.is_empty()
     }
 
     /// Takes edits of one batch.
-    pub(super) fn extend(&mut self, edits: Vec<CollectionEdit>) -> Result<(), Error> {
+    pub(in crate::ops) fn extend(&mut self, edits: Vec<CollectionEdit>) -> Result<(), Error> {
         for edit in &edits {
             self.bytes += edit.key.len() + edit.value.as_ref().map_or(0, Bytes::len) + EDIT_COST;
         }
@@ -101,7 +101,7 @@ impl EditBuffer {
     }
 
     /// All edits ascending by collection and key, the last one of each key.
-    pub(super) fn into_sorted(mut self) -> Result<SortedEdits, Error> {
+    pub(in crate::ops) fn into_sorted(mut self) -> Result<SortedEdits, Error> {
         self.edits.sort_unstable();
         let mut streams = vec![Stream::Memory(std::mem::take(&mut self.edits).into_iter())];
         for mut run in self.runs.drain(..) {
@@ -123,7 +123,7 @@ enum Stream {
 }
 
 /// A merge of sorted runs.
-pub(super) struct SortedEdits {
+pub(in crate::ops) struct SortedEdits {
     cipher: Aead,
     streams: Vec<Stream>,
     heap: BinaryHeap<Reverse<(CollectionEdit, usize)>>,
@@ -171,7 +171,7 @@ impl SortedEdits {
     }
 
     /// The collection of the next edit.
-    pub(super) fn collection(&self) -> Option<u32> {
+    pub(in crate::ops) fn collection(&self) -> Option<u32> {
         self.heap.peek().map(|Reverse((edit, _))| edit.collection)
     }
 
@@ -184,7 +184,10 @@ impl SortedEdits {
     }
 
     /// The next edit of a collection, if there is one.
-    pub(super) fn next_of(&mut self, collection: u32) -> Result<Option<CollectionEdit>, Error> {
+    pub(in crate::ops) fn next_of(
+        &mut self,
+        collection: u32,
+    ) -> Result<Option<CollectionEdit>, Error> {
         if self.collection() != Some(collection) {
             return Ok(None);
         }

@@ -23,19 +23,19 @@ const READ_BYTES: usize = /* 256 KiB */ 256 * 1024;
 
 /// Figures that all workers add to.
 #[derive(Debug, Default)]
-pub(super) struct IngestFigures {
-    pub(super) bytes_read: AtomicU64,
-    pub(super) new_objects: AtomicU64,
-    pub(super) new_bytes: AtomicU64,
+pub(in crate::ops) struct IngestFigures {
+    pub(in crate::ops) bytes_read: AtomicU64,
+    pub(in crate::ops) new_objects: AtomicU64,
+    pub(in crate::ops) new_bytes: AtomicU64,
 }
 
 /// Trouble with one key, whose base state stays.
-pub(super) struct KeyProblem {
-    pub(super) collection: usize,
-    pub(super) key: Bytes,
-    pub(super) problem: Problem,
+pub(in crate::ops) struct KeyProblem {
+    pub(in crate::ops) collection: usize,
+    pub(in crate::ops) key: Bytes,
+    pub(in crate::ops) problem: Problem,
     /// False where the entry was stored all the same.
-    pub(super) is_lost: bool,
+    pub(in crate::ops) is_lost: bool,
 }
 
 /// One worker's tools.

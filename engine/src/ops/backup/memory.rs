@@ -4,23 +4,23 @@ use crate::repo::{CacheSizes, WriterSizes};
 
 const MIB: u64 = 1024 * 1024;
 /// Less than this makes no sense: one worker's buffers, packs of 1 MiB.
-pub(super) const LEAST_BYTES: u64 = 48 * MIB;
+pub(in crate::ops) const LEAST_BYTES: u64 = 48 * MIB;
 /// What one worker needs: its reading buffer, three frames, the codec's contexts and copies.
 const WORKER_BYTES: u64 = 14 * MIB;
 
 /// The shares of one backup.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MemoryPlan {
-    pub(super) workers: usize,
-    pub(super) changes: u64,
-    pub(super) edits: usize,
-    pub(super) caches: CacheSizes,
-    pub(super) writer: WriterSizes,
+pub(in crate::ops) struct MemoryPlan {
+    pub(in crate::ops) workers: usize,
+    pub(in crate::ops) changes: u64,
+    pub(in crate::ops) edits: usize,
+    pub(in crate::ops) caches: CacheSizes,
+    pub(in crate::ops) writer: WriterSizes,
 }
 
 impl MemoryPlan {
     /// Shares out `bytes`, at least 48 MiB, on at most `cores` workers.
-    pub(super) fn new(bytes: u64, cores: usize) -> Self {
+    pub(in crate::ops) fn new(bytes: u64, cores: usize) -> Self {
         let bytes = bytes.max(LEAST_BYTES);
         let workers = (bytes / 4 / WORKER_BYTES).clamp(1, cores.max(1) as u64);
         let uploads = 2;

@@ -14,6 +14,11 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(in crate::ops) use edits::{CollectionEdit, EditBuffer};
+pub(in crate::ops) use memory::MemoryPlan;
+pub(in crate::ops) use snapshot::apply;
+pub(in crate::ops) use workers::Workers;
+
 use crate::context::RunContext;
 use crate::error::Error;
 use crate::format::commit::{Collection, SnapshotStatus, Statistics, StoredLedger};

@@ -12,10 +12,11 @@ use super::{BackupOptions, BackupReport};
 use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::error::Error;
-use crate::format::commit::{Collection, CommitRef, SnapshotStatus, Statistics};
+use crate::format::commit::{Collection, SnapshotStatus, Statistics};
 use crate::id::hex_decode;
 use crate::monitor::Counter;
 use crate::ops::base::SnapshotTrees;
+use crate::ops::lineage::Lineage;
 use crate::problem::{ErrorKind, Problem};
 use crate::repo::{
     Keep, LOOSE_HISTORY, ObjectWriter, Objects, Proof, Repository, Session, Snapshot,
@@ -40,8 +41,7 @@ pub(super) enum UseParent {
 pub(super) struct Progress {
     pub(super) session: Arc<Session>,
     pub(super) roots: Vec<Option<Root>>,
-    pub(super) previous: Option<CommitRef>,
-    pub(super) sequence: u64,
+    pub(super) lineage: Lineage,
     last_checkpoint: Duration,
     last_bytes: u64,
 }
@@ -56,7 +56,6 @@ pub(super) struct Run<'a> {
     pub(super) objects: Arc<Objects>,
     pub(super) writer: Arc<ObjectWriter>,
     pub(super) parent: Option<Snapshot>,
-    pub(super) heads: Vec<CommitRef>,
     progress: Mutex<Progress>,
     pub(super) resume: Mutex<ResumeCursors>,
     pub(super) started: String,
@@ -89,13 +88,7 @@ impl<'a> Run<'a> {
         };
         let session = Arc::new(session);
         let history = repository.history()?;
-        let own = repository.client().writer();
-        let heads = history.heads();
-        let previous = heads.get(&own).map(|snapshot| snapshot.reference());
-        let sequence = heads.get(&own).map_or(0, |snapshot| snapshot.commit.sequence);
-        let sequence = sequence.max(repository.client().remembered().sequence);
-        let others = heads.iter().filter(|(writer, _)| **writer != own);
-        let heads = others.map(|(_, snapshot)| snapshot.reference()).collect();
+        let lineage = Lineage::of(repository, &history);
         let proof = match parent {
             UseParent::Newest => Proof::Footer,
             UseParent::None => Proof::Content,
@@ -119,8 +112,7 @@ impl<'a> Run<'a> {
             progress: Mutex::new(Progress {
                 session,
                 roots,
-                previous,
-                sequence,
+                lineage,
                 last_checkpoint: now,
                 last_bytes: 0,
             }),
@@ -135,7 +127,6 @@ impl<'a> Run<'a> {
             objects,
             writer,
             parent,
-            heads,
             figures_before,
             loose_history: history.loose,
         })
@@ -295,8 +286,7 @@ impl<'a> Run<'a> {
         let collections = self.carried_collections(progress);
         let commit = self.commit_body(progress, &session, flushed, collections, true);
         let made = self.repository.commit(&session, commit)?;
-        progress.previous = Some(CommitRef { slot: made.slot, hash: made.id });
-        progress.sequence += 1;
+        progress.lineage.grow(made);
         Ok(())
     }
 

@@ -12,38 +12,42 @@ use crate::format::commit::{
     Collection, Commit, SnapshotStatus, SourceIdentity, Statistics, StoredLedger,
 };
 use crate::id::hex_encode;
-use crate::repo::{Flushed, FrameFiller, Repository, Session};
+use crate::repo::{Flushed, FrameFiller, ObjectWriter, Objects, Repository, Session};
 use crate::source::{Completeness, CompletenessState, ScanEnd};
-use crate::tree::{Edit, Root, Tree, TreeError, TreeParams, diff, edit};
+use crate::tree::{Edit, Root, Tree, TreeError, diff, edit};
+
+/// Applies edits to the trees of the collections.
+pub(in crate::ops) fn apply(
+    repository: &Repository,
+    objects: &Objects,
+    writer: &Arc<ObjectWriter>,
+    roots: &mut [Option<Root>],
+    edits: EditBuffer,
+) -> Result<(), Error> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let params = repository.tree_params();
+    let mut filler = FrameFiller::new(Arc::clone(writer), None)?;
+    let mut sorted = edits.into_sorted()?;
+    while let Some(collection) = sorted.collection() {
+        let mut of_collection = std::iter::from_fn(|| {
+            let next = sorted.next_of(collection).transpose()?;
+            Some(match next {
+                Ok(next) => Ok(Edit { key: next.key, value: next.value }),
+                Err(error) => Err(TreeError::Edits { source: error.into() }),
+            })
+        });
+        let root = &mut roots[collection as usize];
+        *root = edit(&params, objects, *root, &mut of_collection, &mut filler)?;
+    }
+    filler.flush()?;
+    Ok(())
+}
 
 impl Run<'_> {
     pub(super) fn apply(&self, progress: &mut Progress, edits: EditBuffer) -> Result<(), Error> {
-        if edits.is_empty() {
-            return Ok(());
-        }
-        let sizes = self.repository.config().tree;
-        let params = TreeParams {
-            min: sizes.min,
-            target: sizes.target,
-            max: sizes.max,
-            spill: sizes.spill,
-            boundary_key: self.repository.keys().boundary_key(),
-        };
-        let mut filler = FrameFiller::new(Arc::clone(&self.writer), None)?;
-        let mut sorted = edits.into_sorted()?;
-        while let Some(collection) = sorted.collection() {
-            let mut of_collection = std::iter::from_fn(|| {
-                let next = sorted.next_of(collection).transpose()?;
-                Some(match next {
-                    Ok(next) => Ok(Edit { key: next.key, value: next.value }),
-                    Err(error) => Err(TreeError::Edits { source: error.into() }),
-                })
-            });
-            let root = &mut progress.roots[collection as usize];
-            *root = edit(&params, &*self.objects, *root, &mut of_collection, &mut filler)?;
-        }
-        filler.flush()?;
-        Ok(())
+        apply(self.repository, &self.objects, &self.writer, &mut progress.roots, edits)
     }
 
     /// Collections of a checkpoint: verdicts are still the parent's, and cursors too where it has any.
@@ -100,9 +104,9 @@ impl Run<'_> {
             started: self.started.clone(),
             time: rfc3339(self.options.time.unwrap_or(now)),
             writer: session.name.writer,
-            sequence: progress.sequence + 1,
-            previous: progress.previous,
-            heads: self.heads.clone(),
+            sequence: progress.lineage.sequence + 1,
+            previous: progress.lineage.previous,
+            heads: progress.lineage.heads.clone(),
             parent: self.parent.as_ref().map(|parent| parent.slot),
             collections,
             packs: flushed.packs,
@@ -116,6 +120,7 @@ impl Run<'_> {
             status: SnapshotStatus::Complete,
             program,
             host,
+            copied: None,
         }
     }
 

@@ -30,11 +30,11 @@ struct Bench {
 }
 
 /// What the workers of a backup share.
-pub(super) struct Workers {
-    pub(super) writer: Arc<ObjectWriter>,
-    pub(super) figures: IngestFigures,
-    pub(super) edits: Mutex<EditBuffer>,
-    pub(super) problems: Mutex<Vec<KeyProblem>>,
+pub(in crate::ops) struct Workers {
+    pub(in crate::ops) writer: Arc<ObjectWriter>,
+    pub(in crate::ops) figures: IngestFigures,
+    pub(in crate::ops) edits: Mutex<EditBuffer>,
+    pub(in crate::ops) problems: Mutex<Vec<KeyProblem>>,
     /// Held for reading while a batch is worked on, for writing by a checkpoint.
     gate: RwLock<()>,
     benches: Vec<Mutex<Bench>>,
@@ -44,14 +44,14 @@ pub(super) struct Workers {
     failure: Mutex<Option<Error>>,
     stopped: AtomicBool,
     /// Wakes the source's side when a worker has failed.
-    pub(super) alarm: Notify,
+    pub(in crate::ops) alarm: Notify,
     /// Changes taken so far, for the checkpoint's question whether there is anything new.
-    pub(super) changes: AtomicU64,
+    pub(in crate::ops) changes: AtomicU64,
     edit_limit: usize,
 }
 
 impl Workers {
-    pub(super) fn new(
+    pub(in crate::ops) fn new(
         count: usize,
         writer: Arc<ObjectWriter>,
         chunker: Chunker,
@@ -83,18 +83,18 @@ impl Workers {
         })
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::ops) fn count(&self) -> usize {
         self.benches.len()
     }
 
     /// Ends all workers soon; the first error counts.
-    pub(super) fn fail(&self, error: Error) {
+    pub(in crate::ops) fn fail(&self, error: Error) {
         locked(&self.failure).get_or_insert(error);
         self.stopped.store(true, Ordering::Relaxed);
         self.alarm.notify_one();
     }
 
-    pub(super) fn take_failure(&self) -> Option<Error> {
+    pub(in crate::ops) fn take_failure(&self) -> Option<Error> {
         locked(&self.failure).take()
     }
 
@@ -103,7 +103,7 @@ impl Workers {
     }
 
     /// The life of worker `number`. `after_batch` is called between batches and may make a checkpoint.
-    pub(super) fn run(
+    pub(in crate::ops) fn run(
         &self,
         number: usize,
         changes: &ChangeReceiver,
@@ -199,7 +199,7 @@ impl Workers {
     }
 
     /// Holds all workers between two batches, stores what they have gathered, and hands over the edits so far.
-    pub(super) fn quiesced<T>(
+    pub(in crate::ops) fn quiesced<T>(
         &self,
         then: impl FnOnce(EditBuffer) -> Result<T, Error>,
     ) -> Result<T, Error> {

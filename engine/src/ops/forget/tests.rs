@@ -36,6 +36,7 @@ fn snapshot(number: u8, time: &str) -> Snapshot {
         status: SnapshotStatus::Complete,
         program: "esker".into(),
         host: "here".into(),
+        copied: None,
     };
     Snapshot {
         id: SnapshotId([number; 32]),
