@@ -16,7 +16,7 @@ pub use cursor::Range;
 pub use diff::{Diff, Difference, Keys, diff, diff_within};
 pub use edit::{Edit, edit};
 pub use list::{ListBuilder, ListVisit, Parts, list_nodes, parts};
-pub use walk::{Descend, NodeVisit};
+pub use walk::{Descend, NodeVisit, Unreadable, Walker};
 
 use std::sync::Arc;
 
@@ -92,6 +92,9 @@ impl TreeError {
     }
 }
 
+/// So many nodes are read before a walk goes on with what is below them: enough to keep a slow store busy.
+const NODES_AT_A_TIME: usize = 64;
+
 /// The beginning of a key, for people: as text where it is text.
 fn name(key: &[u8]) -> String {
     let start = key.get(..key.len().min(64)).unwrap_or_default();
@@ -164,16 +167,13 @@ impl Tree {
         &self,
         visit: &mut dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>,
     ) -> Result<(), TreeError> {
-        walk::walk(&*self.reader, self.root, visit, &mut Err)
+        let mut walker = |found: NodeVisit<'_>| visit(found);
+        walk::walk(&*self.reader, self.root, 1, &mut walker)
     }
 
-    /// Like [`nodes`](Self::nodes), but what cannot be read is given to `damaged` and left out where that returns `Ok`.
-    pub fn nodes_despite_damage(
-        &self,
-        visit: &mut dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>,
-        damaged: &mut dyn FnMut(TreeError) -> Result<(), TreeError>,
-    ) -> Result<(), TreeError> {
-        walk::walk(&*self.reader, self.root, visit, damaged)
+    /// Like [`nodes`](Self::nodes), but the walker is told what will be read next, and what cannot be read.
+    pub fn walk(&self, walker: &mut dyn Walker) -> Result<(), TreeError> {
+        walk::walk(&*self.reader, self.root, NODES_AT_A_TIME, walker)
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Expected, Root, TreeError, value};
-use crate::format::tree::Payload;
+use crate::format::tree::{Node, Payload};
 use crate::id::ObjectId;
 use crate::object::ReadObject;
 
@@ -44,55 +44,122 @@ pub enum Descend {
     No,
 }
 
-type Visit<'a> = dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError> + 'a;
-type Damaged<'a> = dyn FnMut(TreeError) -> Result<(), TreeError> + 'a;
+/// What a walk could not read, and what the node above says was there.
+#[derive(Debug)]
+pub struct Unreadable<'a> {
+    /// Why.
+    pub error: TreeError,
+    /// The first key that was there; unknown at the top of the tree.
+    pub first: Option<&'a Bytes>,
+    /// All keys that were there are below this one; unknown at the end of the tree.
+    pub end: Option<&'a Bytes>,
+    /// How many entries were there.
+    pub entries: u64,
+    /// True for the value of one entry, false for a node.
+    pub is_value: bool,
+}
 
+/// What is told of a walk, in the order of the keys.
+pub trait Walker {
+    /// Comes upon something.
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError>;
+
+    /// Is told what will be read next: who can read several objects at a time may do so now.
+    fn ahead(&mut self, ids: &[ObjectId]) -> Result<(), TreeError> {
+        let _ = ids;
+        Ok(())
+    }
+
+    /// Comes upon what cannot be read; it is left out where this returns `Ok`.
+    fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        Err(what.error)
+    }
+}
+
+impl<F: FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>> Walker for F {
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError> {
+        self(visit)
+    }
+}
+
+/// Visits all of a tree, and reads up to `at_a_time` nodes of it before it goes on with what is below them.
 pub(super) fn walk(
     reader: &dyn ReadObject,
     root: Option<Root>,
-    visit: &mut Visit<'_>,
-    damaged: &mut Damaged<'_>,
+    at_a_time: usize,
+    walker: &mut dyn Walker,
 ) -> Result<(), TreeError> {
-    // Depth first, so that it never holds more than the items of one node a level.
+    // Depth first, so that it never holds more than the items of a few nodes a level.
     let mut open: Vec<Expected> = root.map(Expected::root).into_iter().collect();
-    while let Some(expected) = open.pop() {
-        let (id, level) = (expected.id, expected.level);
-        if visit(NodeVisit::Node { id, level })? == Descend::No {
-            continue;
-        }
-        let node = match expected.load(reader) {
-            Ok((node, _)) => node,
-            Err(error) => {
-                damaged(error)?;
-                continue;
+    while !open.is_empty() {
+        let mut next = Vec::new();
+        while next.len() < at_a_time
+            && let Some(expected) = open.pop()
+        {
+            let (id, level) = (expected.id, expected.level);
+            if walker.visit(NodeVisit::Node { id, level })? == Descend::Yes {
+                next.push(expected);
             }
-        };
-        if node.level > 0 {
-            let child = |place| Expected::child(&node, place, expected.end.as_ref());
-            open.extend((0..node.items.len()).rev().filter_map(child));
-            continue;
         }
-        for item in &node.items {
-            visit_value(reader, &item.key, &item.payload, visit, damaged)?;
+        walker.ahead(&next.iter().map(|expected| expected.id).collect::<Vec<_>>())?;
+        let mut below = Vec::new();
+        let mut leaves = Vec::new();
+        for expected in next {
+            let (first, end, entries) =
+                (expected.first.as_ref(), expected.end.as_ref(), expected.entries);
+            match expected.load(reader) {
+                Ok((node, _)) if node.level > 0 => {
+                    let child = |place| Expected::child(&node, place, expected.end.as_ref());
+                    below.extend((0..node.items.len()).filter_map(child));
+                }
+                Ok((node, _)) => leaves.push(node),
+                Err(error) => {
+                    // What comes before it in the order of the keys is told before it.
+                    values(reader, std::mem::take(&mut leaves), walker)?;
+                    let is_value = false;
+                    walker.unreadable(Unreadable { error, first, end, entries, is_value })?;
+                }
+            }
         }
+        values(reader, leaves, walker)?;
+        open.extend(below.into_iter().rev());
     }
     Ok(())
 }
 
-fn visit_value(
+/// Visits the values of nodes of level 0.
+fn values(
     reader: &dyn ReadObject,
-    key: &Bytes,
-    payload: &Payload,
-    visit: &mut Visit<'_>,
-    damaged: &mut Damaged<'_>,
+    leaves: Vec<Node>,
+    walker: &mut dyn Walker,
 ) -> Result<(), TreeError> {
-    if let Payload::Spilled { id, length } = *payload
-        && visit(NodeVisit::Spilled { key, id, length })? == Descend::No
-    {
-        return Ok(());
+    let items: Vec<_> = leaves.into_iter().flat_map(|leaf| leaf.items).collect();
+    let mut wanted = Vec::with_capacity(items.len());
+    let mut spilled = Vec::new();
+    for item in &items {
+        let descend = match item.payload {
+            Payload::Spilled { id, length } => {
+                let descend = walker.visit(NodeVisit::Spilled { key: &item.key, id, length })?;
+                spilled.extend((descend == Descend::Yes).then_some(id));
+                descend
+            }
+            _ => Descend::Yes,
+        };
+        wanted.push(descend);
     }
-    match value(reader, payload) {
-        Ok(value) => visit(NodeVisit::Value { key, value: &value }).map(drop),
-        Err(error) => damaged(error),
+    if !spilled.is_empty() {
+        walker.ahead(&spilled)?;
     }
+    for (item, _) in items.iter().zip(wanted).filter(|(_, wanted)| *wanted == Descend::Yes) {
+        match value(reader, &item.payload) {
+            Ok(value) => {
+                walker.visit(NodeVisit::Value { key: &item.key, value: &value })?;
+            }
+            Err(error) => {
+                let (first, is_value) = (Some(&item.key), true);
+                walker.unreadable(Unreadable { error, first, end: None, entries: 1, is_value })?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,94 +1,82 @@
 //! Trees: every node is read, and everything that entries refer to must be somewhere that can be relied upon.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{CheckReport, Damage};
-use crate::context::RunContext;
+use super::{CheckReport, Damage, Look};
+use crate::context::Cancel;
 use crate::entry::{Content, Part};
 use crate::error::Error;
 use crate::format::name::ObjectName;
-use crate::id::{ObjectId, ShortId};
-use crate::object::ReadObject;
+use crate::id::{ObjectId, PackId, ShortId};
+use crate::object::{Class, ObjectError, ReadObject};
 use crate::ops::base::{SnapshotTrees, decode, display_key};
-use crate::repo::{History, Objects, RepoError, Snapshot};
-use crate::tree::{Descend, NodeVisit, TreeError, list_nodes};
+use crate::ops::threads::each;
+use crate::repo::{Objects, RepoError, Snapshot};
+use crate::tree::{Descend, ListVisit, NodeVisit, TreeError, Unreadable, Walker, list_nodes};
+
+/// So many objects are looked up together.
+const LOOKED_UP_AT_A_TIME: usize = 4096;
 
 struct Walk<'a> {
-    objects: &'a Arc<Objects>,
+    look: &'a Look<'a>,
     report: &'a mut CheckReport,
     damage: &'a mut Damage,
     /// Nodes, lists and contents that were found whole: what is below them need not be looked at again.
     whole: HashSet<ShortId>,
+    /// Nodes and values of the tree that is being walked.
+    visited: Vec<ShortId>,
+    /// Lists whose parts are still to be looked up.
+    lists: Vec<ShortId>,
+    wanted: Vec<(ObjectId, Arc<str>)>,
     snapshot: String,
+    /// Where nodes of the tree are, for people.
+    place: Arc<str>,
 }
 
 pub(super) fn check(
-    objects: &Arc<Objects>,
-    history: &History,
+    look: &Look<'_>,
     report: &mut CheckReport,
     damage: &mut Damage,
-    ctx: &RunContext,
 ) -> Result<(), Error> {
-    let mut walk = Walk { objects, report, damage, whole: HashSet::new(), snapshot: String::new() };
+    let mut walk = Walk {
+        look,
+        report,
+        damage,
+        whole: HashSet::new(),
+        visited: Vec::new(),
+        lists: Vec::new(),
+        wanted: Vec::new(),
+        snapshot: String::new(),
+        place: "".into(),
+    };
     // The newest first: it is the one that most people need.
-    for snapshot in history.snapshots.iter().rev().filter(|snapshot| !snapshot.forgotten) {
-        walk.snapshot(snapshot, ctx)?;
+    for snapshot in look.history.snapshots.iter().rev().filter(|snapshot| !snapshot.forgotten) {
+        walk.snapshot(snapshot)?;
     }
     Ok(())
 }
 
 impl Walk<'_> {
-    fn snapshot(&mut self, snapshot: &Snapshot, ctx: &RunContext) -> Result<(), Error> {
+    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.report.snapshots += 1;
         self.snapshot = snapshot.id.short();
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
+        let reader: Arc<dyn ReadObject> = self.look.objects.clone();
         let trees = SnapshotTrees::new(Arc::clone(&reader), &snapshot.commit);
-        let names: Vec<String> = trees.names().map(str::to_owned).collect();
-        for name in names {
-            let tree = trees.tree(&name);
-            let damaged_before = self.damage.hits.len();
-            let mut failed = Vec::new();
-            let mut visited = Vec::new();
-            let where_ = format!("collection {name}");
-            let walked = {
-                let this = &mut *self;
-                let visited = &mut visited;
-                tree.nodes_despite_damage(
-                    &mut |visit| {
-                        if ctx.cancel.is_cancelled() {
-                            let source = crate::object::ObjectError::Cancelled;
-                            return Err(TreeError::Write { source });
-                        }
-                        Ok(match visit {
-                            NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => {
-                                visited.push(id.to_short());
-                                this.meta_object(&id, &where_)
-                            }
-                            NodeVisit::Value { key, value } => {
-                                this.entry(key, value);
-                                Descend::Yes
-                            }
-                        })
-                    },
-                    &mut |error| {
-                        failed.push(error);
-                        Ok(())
-                    },
-                )
-            };
-            match walked {
-                Err(TreeError::Write { source: crate::object::ObjectError::Cancelled }) => {
+        for name in trees.names() {
+            let hits_before = self.damage.hit_count();
+            self.visited.clear();
+            self.place = format!("collection {name}").into();
+            match trees.tree(name).walk(self) {
+                Err(TreeError::Write { source: ObjectError::Cancelled }) => {
                     return Err(Error::Cancelled);
                 }
                 walked => walked?,
             }
-            for error in &failed {
-                self.broken_node(error, &where_);
-            }
+            self.look_up()?;
             // Only a tree without damage is remembered: each snapshot that a damage hits is to be named.
-            if failed.is_empty() && self.damage.hits.len() == damaged_before {
-                self.whole.extend(visited);
+            if self.damage.hit_count() == hits_before {
+                self.whole.extend(self.visited.drain(..));
             }
         }
         Ok(())
@@ -101,18 +89,14 @@ impl Walk<'_> {
         self.lost(id, path, &super::chain(error));
     }
 
-    /// Counts an object of class meta; it is read, and so verified, by the walk itself.
-    fn meta_object(&mut self, id: &ObjectId, path: &str) -> Descend {
-        if self.whole.contains(&id.to_short()) {
-            return Descend::No;
-        }
+    /// Counts an object; it is looked up with others.
+    fn want(&mut self, id: ObjectId, path: &Arc<str>) {
         self.report.objects += 1;
-        self.find(id, path);
-        Descend::Yes
+        self.wanted.push((id, Arc::clone(path)));
     }
 
     fn entry(&mut self, key: &[u8], value: &[u8]) {
-        let path = display_key(key);
+        let path: Arc<str> = display_key(key).into();
         let entry = match decode(key, value) {
             Ok(entry) => entry,
             Err(error) => {
@@ -132,66 +116,76 @@ impl Walk<'_> {
         }
     }
 
-    fn part(&mut self, part: &Part, path: &str) {
+    fn part(&mut self, part: &Part, path: &Arc<str>) {
         if let Part::Data { id, .. } = part {
-            self.report.objects += 1;
-            self.find(id, path);
+            self.want(*id, path);
         }
     }
 
-    fn list(&mut self, top: &ObjectId, path: &str) {
+    fn list(&mut self, top: &ObjectId, path: &Arc<str>) {
         if self.whole.contains(&top.to_short()) {
             return;
         }
-        let before = self.damage.hits.len();
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
+        let reader: Arc<dyn ReadObject> = self.look.objects.clone();
         let walked = list_nodes(&*reader, *top, &mut |visit| {
             match visit {
-                crate::tree::ListVisit::Node(id) => {
-                    self.report.objects += 1;
-                    self.find(&id, path);
-                }
-                crate::tree::ListVisit::Part(part) => self.part(&part, path),
+                ListVisit::Node(id) => self.want(id, path),
+                ListVisit::Part(part) => self.part(&part, path),
             }
             Ok(Descend::Yes)
         });
         match walked {
-            Ok(()) if self.damage.hits.len() == before => {
-                self.whole.insert(top.to_short());
-            }
-            Ok(()) => {}
+            Ok(()) => self.lists.push(top.to_short()),
             Err(error) => self.broken_node(&error, path),
         }
     }
 
-    /// Looks for a place of the object that can be relied upon.
-    fn find(&mut self, id: &ObjectId, path: &str) {
-        let damage = &*self.damage;
-        let found = self.objects.find(id, &|place| {
-            let frame = (place.pack.id, place.frame);
-            !damage.packs.contains(&place.pack.id) && !damage.frames.contains(&frame)
-        });
-        match found {
-            Ok(true) => {}
-            Ok(false) => self.lost(id, path, "an object that it needs is lost"),
-            Err(error) => self.lost(id, path, &super::chain(&error)),
+    /// Looks for places of the wanted objects that can be relied upon, by several threads.
+    fn look_up(&mut self) -> Result<(), Error> {
+        let hits_before = self.damage.hit_count();
+        // What lies together is found together.
+        self.wanted.sort_unstable_by_key(|(id, _)| *id);
+        let wanted = std::mem::take(&mut self.wanted);
+        let failed: Mutex<Vec<(usize, Option<String>)>> = Mutex::default();
+        let (objects, damage) = (self.look.objects, &*self.damage);
+        let parts: Vec<_> = (0..wanted.len()).step_by(PART).collect();
+        each(self.look.options.threads(), &parts, &self.look.ctx.cancel, |start| {
+            for number in *start..wanted.len().min(start + PART) {
+                let why = match objects.find(&wanted[number].0, damage) {
+                    Ok(true) => continue,
+                    Ok(false) => None,
+                    Err(error) => Some(super::chain(&error)),
+                };
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push((number, why));
+            }
+            Ok(())
+        })?;
+        for (number, why) in failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let (id, path) = &wanted[number];
+            self.lost(id, path, why.as_deref().unwrap_or("an object that it needs is lost"));
         }
+        if self.damage.hit_count() == hits_before {
+            self.whole.extend(self.lists.drain(..));
+        }
+        self.lists.clear();
+        Ok(())
     }
 
     /// Puts the blame on the damaged packs that had the object, or on the object itself.
     fn lost(&mut self, id: &ObjectId, path: &str, what: &str) {
-        let places = self.objects.places(id).unwrap_or_default();
+        let places = self.look.objects.places(id).unwrap_or_default();
         let snapshot = self.snapshot.clone();
         for place in &places {
             let name = ObjectName::Pack { id: place.pack.id, kind: place.pack.kind }.to_string();
-            if !self.damage.hits.contains_key(&name) {
+            if !self.damage.is_noted(&name) {
                 self.damage.note(&name, "damaged", what);
             }
             self.damage.hit(&name, &snapshot, path);
         }
         if places.is_empty() && !self.damage.unknown.is_empty() {
             // One of these held it.
-            for name in self.damage.unknown.clone() {
+            for (name, what) in self.damage.unknown.clone() {
+                self.damage.note(&name, "missing", what);
                 self.damage.hit(&name, &snapshot, path);
             }
         } else if places.is_empty() {
@@ -202,15 +196,81 @@ impl Walk<'_> {
     }
 }
 
+/// Objects that one thread looks up before it takes the next ones.
+const PART: usize = 64;
+
+impl Walker for Walk<'_> {
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError> {
+        if self.look.ctx.cancel.is_cancelled() {
+            return Err(TreeError::Write { source: ObjectError::Cancelled });
+        }
+        if self.wanted.len() >= LOOKED_UP_AT_A_TIME {
+            // Looking up fails only where it is cancelled: damage is noted.
+            let cancelled = |_| TreeError::Write { source: ObjectError::Cancelled };
+            self.look_up().map_err(cancelled)?;
+        }
+        match visit {
+            NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => {
+                if self.whole.contains(&id.to_short()) {
+                    return Ok(Descend::No);
+                }
+                self.visited.push(id.to_short());
+                // It is read, and so verified, by the walk itself.
+                let place = Arc::clone(&self.place);
+                self.want(id, &place);
+            }
+            NodeVisit::Value { key, value } => self.entry(key, value),
+        }
+        Ok(Descend::Yes)
+    }
+
+    fn ahead(&mut self, ids: &[ObjectId]) -> Result<(), TreeError> {
+        read_ahead(self.look.objects, ids, self.look.options.threads(), &self.look.ctx.cancel);
+        Ok(())
+    }
+
+    fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        let place = Arc::clone(&self.place);
+        self.broken_node(&what.error, &place);
+        Ok(())
+    }
+}
+
+/// Fetches the frames that hold these objects of class meta, each once, several at a time. What goes wrong is met again by
+/// whoever reads them.
+pub(in crate::ops) fn read_ahead(
+    objects: &Arc<Objects>,
+    ids: &[ObjectId],
+    threads: usize,
+    cancel: &Cancel,
+) {
+    if ids.len() < 2 {
+        return;
+    }
+    let frames: Mutex<BTreeMap<(PackId, u32), ObjectId>> = Mutex::default();
+    let _ = each(threads, ids, cancel, |id| {
+        if let Some(place) = objects.places(id).unwrap_or_default().first() {
+            let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
+            frames.insert((place.pack.id, place.frame), *id);
+        }
+        Ok(())
+    });
+    let frames = frames.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let first: Vec<_> = frames.into_values().collect();
+    if first.len() < 2 {
+        return;
+    }
+    let _ = each(threads, &first, cancel, |id| {
+        let _ = objects.read(Class::Meta, id);
+        Ok(())
+    });
+}
+
 impl Objects {
-    /// True if a place of the object that `trusted` accepts lists it in its pack's footer.
-    fn find(
-        &self,
-        id: &ObjectId,
-        trusted: &dyn Fn(&crate::index::Place) -> bool,
-    ) -> Result<bool, RepoError> {
+    /// True if a place of the object that nothing is known against lists it in its pack's footer.
+    fn find(&self, id: &ObjectId, damage: &Damage) -> Result<bool, RepoError> {
         for place in self.places(id)? {
-            if trusted(&place) && self.is_listed(&place, id)? {
+            if damage.trusts(&place) && self.is_listed(&place, id)? {
                 return Ok(true);
             }
         }
