@@ -104,6 +104,7 @@ impl Run<'_> {
             previous: progress.previous,
             heads: self.heads.clone(),
             parent: self.parent.as_ref().map(|parent| parent.slot),
+            repairs: None,
             collections,
             packs: flushed.packs,
             segments: flushed.segments,

@@ -21,6 +21,7 @@ pub(in crate::ops) use damage::Damage;
 pub(in crate::ops) use data::Data;
 pub(in crate::ops) use packs::Packs;
 pub use share::Share;
+pub(in crate::ops) use trees::{is_damage, is_lost, read_ahead};
 
 use crate::context::RunContext;
 use crate::error::Error;
@@ -51,14 +52,14 @@ impl Default for CheckOptions {
 
 impl CheckOptions {
     /// How many threads ask the store at a time.
-    fn threads(&self) -> usize {
+    pub(in crate::ops) fn threads(&self) -> usize {
         match self.workers {
             0 => thread_count(0).max(REQUESTS),
             workers => workers,
         }
     }
 
-    fn cache_sizes(&self) -> CacheSizes {
+    pub(in crate::ops) fn cache_sizes(&self) -> CacheSizes {
         CacheSizes {
             blocks: self.memory / 16,
             frames: self.memory / 16,
@@ -196,6 +197,24 @@ fn structure(
     let packs = packs::check(&look, data, &mut report, &mut damage)?;
     trees::check(&look, &mut report, &mut damage)?;
     Ok((report, damage, packs))
+}
+
+/// Reads all data, for whoever repairs: which packs and frames cannot be relied upon, in which history. What is found is
+/// remembered as a check does.
+pub(in crate::ops) fn examine(
+    repository: &Arc<Repository>,
+    options: &CheckOptions,
+    ctx: &RunContext,
+) -> Result<(History, Damage), Error> {
+    let (mut data, mut report) = (Data::new(options.read_data, ctx), CheckReport::default());
+    let mut damage = Damage::default();
+    let history = repository.history()?;
+    let objects = Arc::new(Objects::load(repository, options.cache_sizes())?);
+    let look = Look { repository, objects: &objects, history: &history, options, ctx };
+    let packs = packs::check(&look, &mut data, &mut report, &mut damage)?;
+    data.tell(repository, &packs, &mut report);
+    data.remember_damage(repository, &damage, &packs, &mut report);
+    Ok((history, damage))
 }
 
 /// An error with all its causes, for a finding.

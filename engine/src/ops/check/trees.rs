@@ -12,6 +12,7 @@ use crate::id::{ObjectId, PackId, ShortId};
 use crate::object::{Class, ObjectError, ReadObject};
 use crate::ops::base::{SnapshotTrees, decode, display_key};
 use crate::ops::threads::each;
+use crate::problem::ErrorKind;
 use crate::repo::{Objects, RepoError, Snapshot};
 use crate::tree::{Descend, ListVisit, NodeVisit, TreeError, Unreadable, Walker, list_nodes};
 
@@ -95,14 +96,14 @@ impl Walk<'_> {
         self.wanted.push((id, Arc::clone(path)));
     }
 
-    fn entry(&mut self, key: &[u8], value: &[u8]) {
+    fn entry(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeError> {
         let path: Arc<str> = display_key(key).into();
         let entry = match decode(key, value) {
             Ok(entry) => entry,
             Err(error) => {
                 let what = super::chain(&error);
                 self.damage.note(&format!("entry `{path}`"), "damaged", &what);
-                return;
+                return Ok(());
             }
         };
         match &entry.content {
@@ -112,8 +113,9 @@ impl Walk<'_> {
                     self.part(part, &path);
                 }
             }
-            Content::List { top, .. } => self.list(top, &path),
+            Content::List { top, .. } => self.list(top, &path)?,
         }
+        Ok(())
     }
 
     fn part(&mut self, part: &Part, path: &Arc<str>) {
@@ -122,9 +124,9 @@ impl Walk<'_> {
         }
     }
 
-    fn list(&mut self, top: &ObjectId, path: &Arc<str>) {
+    fn list(&mut self, top: &ObjectId, path: &Arc<str>) -> Result<(), TreeError> {
         if self.whole.contains(&top.to_short()) {
-            return;
+            return Ok(());
         }
         let reader: Arc<dyn ReadObject> = self.look.objects.clone();
         let walked = list_nodes(&*reader, *top, &mut |visit| {
@@ -136,8 +138,12 @@ impl Walk<'_> {
         });
         match walked {
             Ok(()) => self.lists.push(top.to_short()),
-            Err(error) => self.broken_node(&error, path),
+            Err(error) if is_damage(self.look.objects, self.damage, &error) => {
+                self.broken_node(&error, path);
+            }
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// Looks for places of the wanted objects that can be relied upon, by several threads.
@@ -154,6 +160,9 @@ impl Walk<'_> {
                 let why = match objects.find(&wanted[number].0, damage) {
                     Ok(true) => continue,
                     Ok(false) => None,
+                    Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error.into());
+                    }
                     Err(error) => Some(super::chain(&error)),
                 };
                 failed.lock().unwrap_or_else(PoisonError::into_inner).push((number, why));
@@ -205,9 +214,10 @@ impl Walker for Walk<'_> {
             return Err(TreeError::Write { source: ObjectError::Cancelled });
         }
         if self.wanted.len() >= LOOKED_UP_AT_A_TIME {
-            // Looking up fails only where it is cancelled: damage is noted.
-            let cancelled = |_| TreeError::Write { source: ObjectError::Cancelled };
-            self.look_up().map_err(cancelled)?;
+            self.look_up().map_err(|error| match error {
+                Error::Cancelled => TreeError::Write { source: ObjectError::Cancelled },
+                error => TreeError::Edits { source: error.into() },
+            })?;
         }
         match visit {
             NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => {
@@ -219,7 +229,7 @@ impl Walker for Walk<'_> {
                 let place = Arc::clone(&self.place);
                 self.want(id, &place);
             }
-            NodeVisit::Value { key, value } => self.entry(key, value),
+            NodeVisit::Value { key, value } => self.entry(key, value)?,
         }
         Ok(Descend::Yes)
     }
@@ -230,6 +240,9 @@ impl Walker for Walk<'_> {
     }
 
     fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        if !is_damage(self.look.objects, self.damage, &what.error) {
+            return Err(what.error);
+        }
         let place = Arc::clone(&self.place);
         self.broken_node(&what.error, &place);
         Ok(())
@@ -266,9 +279,36 @@ pub(in crate::ops) fn read_ahead(
     });
 }
 
+/// True for trouble with a node, or an object of a value, that is lost: a store that does not answer is no damage.
+pub(in crate::ops) fn is_damage(objects: &Objects, damage: &Damage, error: &TreeError) -> bool {
+    match error {
+        TreeError::Corrupt { .. } => true,
+        TreeError::Read { id, source } => is_lost(objects, damage, id, source),
+        _ => false,
+    }
+}
+
+/// True if an object that could not be read is nowhere.
+pub(in crate::ops) fn is_lost(
+    objects: &Objects,
+    damage: &Damage,
+    id: &ObjectId,
+    error: &ObjectError,
+) -> bool {
+    let source = match error {
+        ObjectError::Missing { .. } => return true,
+        ObjectError::Damaged { source, .. } => source,
+        _ => return false,
+    };
+    let kind = source.downcast_ref().map(RepoError::kind);
+    // A range beyond the end of a truncated pack is refused by each store in words of its own: it is known to be damaged then.
+    let is_known = || objects.places(id).is_ok_and(|it| it.iter().all(|it| !damage.trusts(it)));
+    matches!(kind, Some(ErrorKind::Corrupt | ErrorKind::NotFound)) || is_known()
+}
+
 impl Objects {
     /// True if a place of the object that nothing is known against lists it in its pack's footer.
-    fn find(&self, id: &ObjectId, damage: &Damage) -> Result<bool, RepoError> {
+    pub(in crate::ops) fn find(&self, id: &ObjectId, damage: &Damage) -> Result<bool, RepoError> {
         for place in self.places(id)? {
             if damage.trusts(&place) && self.is_listed(&place, id)? {
                 return Ok(true);
