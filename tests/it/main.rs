@@ -1,6 +1,7 @@
 //! Tests that cross rooms, in one binary.
 
 mod cancel;
+mod checking;
 mod cli;
 mod collect;
 mod crash;
@@ -11,6 +12,7 @@ mod hostile;
 mod memory;
 mod probe;
 mod protocol;
+mod repairing;
 mod roundtrip;
 mod sequences;
 mod tidy;

@@ -13,6 +13,7 @@ mod ledger;
 mod marks;
 mod pruning;
 mod refused;
+mod repairing;
 mod restoring;
 mod retention;
 mod sources;
