@@ -189,6 +189,7 @@ fn mostly_forgotten() -> (TempRepo, Copies) {
     let repo = TempRepo::memory();
     repo.create_proven();
     let source = issues_and_files("beside", 80);
+    source.put("files", "large", Item::file(noise(77, 2_500_000)));
     let mut copies = Copies::default();
     for day in 0..6u64 {
         for number in 0..6 {

@@ -202,28 +202,31 @@ fn without_any_segment_everything_is_listed_again() {
 /// A pack whose own footer is no use, and the segment that lists it too: what the segment still says of it is kept.
 #[test]
 fn a_damaged_segment_is_all_that_knows_a_pack() {
-    let template = template();
-    let repo = template.repo.fork();
-    Harm::FlipEnd.apply(&repo, &template.objects[&Kind::DataPack]);
-    let before: Vec<_> = repo.snapshots().iter().map(|it| repo.read(it).expect("read")).collect();
-    // The last block: those before it stay readable.
-    let segment = &template.objects[&Kind::Segment];
+    let (repo, source) = (TempRepo::memory(), MemorySource::new("blocks", &["issues"]));
+    repo.create();
+    for number in 0..6_000 {
+        source.put("issues", format!("issue {number:04}"), Item::document(noise(number, 800)));
+    }
+    repo.backup(&source);
+    let find = |wanted: &dyn Fn(&str) -> bool| {
+        repo.names().into_iter().find(|name| wanted(name)).expect("the repository has one")
+    };
+    Harm::FlipEnd.apply(&repo, &find(&|name| name.ends_with("-d")));
+    // The last byte of the last block: the blocks before it stay readable.
+    let segment = &find(&|name| name.starts_with("index/"));
     let mut bytes = repo.bytes(segment).to_vec();
-    let flipped = (0..bytes.len()).rev().find(|place| {
-        let mut harmed = bytes.clone();
-        harmed[*place] ^= 1;
-        repo.replace(segment, harmed);
-        let objects = Objects::load(&repo.open(), CacheSizes::default()).expect("an index");
-        objects.damaged().is_empty()
-    });
-    bytes[flipped.expect("the blocks come first")] ^= 1;
+    let trailer = bytes.len() - 160;
+    let length = |place: usize| {
+        u32::from_le_bytes(bytes[trailer + place..][..4].try_into().unwrap()) as usize
+    };
+    let blocks_end = trailer - length(96) - length(100);
+    bytes[blocks_end - 1] ^= 1;
     repo.replace(segment, bytes);
     let repair = repair_index(&repo, &REAL);
     assert_eq!(repair.replaced, [segment.clone()]);
-    for (snapshot, model) in repo.snapshots().iter().zip(&before) {
-        let lost = unreadable(&repo, snapshot, model, "after the repair");
-        assert!(lost.len() < model.len() / 2, "{} of {} are lost", lost.len(), model.len());
-    }
+    let (snapshot, model) = (&repo.snapshots()[0], source.model());
+    let lost = unreadable(&repo, snapshot, &model, "after the repair").len();
+    assert!(lost > 0 && lost < 3_000, "{lost} are lost");
 }
 
 /// Two snapshots, of which the first alone needs the first pack.
@@ -281,14 +284,18 @@ fn a_restore_says_what_a_repair_has_left_out() {
     let run = |paths: Vec<Vec<u8>>| {
         let target = RestoreTarget::Directory(folder.path().join(paths.len().to_string()));
         let options = RestoreOptions { paths, ..RestoreOptions::default() };
-        restore(&repo.open(), &repaired, &target, &options, &repo.ctx()).expect("a restore")
+        let report = restore(&repo.open(), &repaired, &target, &options, &repo.ctx());
+        // Keys of these issues are no file names.
+        let mut problems = report.expect("a restore").problems;
+        problems.retain(|it| it.kind == ProblemKind::Lost);
+        problems
     };
-    assert_eq!(run(Vec::new()).problems, repair.problems);
+    assert_eq!(run(Vec::new()), repair.problems);
     let (_, model) = template.snapshots.last().unwrap();
     let lost = named(repair, model);
-    let kept = model.keys().find(|key| !lost.contains(*key)).unwrap();
-    let below = |key: &Key| [key.0.as_bytes(), &[0], &key.1].concat();
-    assert_eq!(run(vec![below(kept)]).problems, []);
+    let kept = model.keys().find(|key| key.0 == "files" && !lost.contains(*key)).unwrap();
+    assert_eq!(run(vec![[kept.0.as_bytes(), &[0], &kept.1].concat()]), []);
+    assert_eq!(run(vec![b"files".to_vec(), b"files".to_vec()]), repair.problems);
 }
 
 /// The whole way back: repair, back up, forget the damaged ones, free their space. Then nothing is wrong any more.
@@ -296,7 +303,8 @@ fn a_restore_says_what_a_repair_has_left_out() {
 fn after_damage_a_repository_becomes_sound_again() {
     let template = template();
     for kind in [Kind::DataPack, Kind::MetaPack, Kind::MixedPack] {
-        for harm in [Harm::Delete, Harm::FlipMiddle, Harm::Halve] {
+        // Of a pack that is cut short a repair still uses what can be read: that takes a full backup to heal.
+        for harm in [Harm::Delete, Harm::FlipMiddle] {
             let repo = template.repo.fork();
             harm.apply(&repo, &template.objects[&kind]);
             repair_index(&repo, &REAL);
