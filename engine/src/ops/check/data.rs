@@ -147,15 +147,12 @@ impl Data {
             let mut whole = readings.of(&pack.id).and_then(|known| known.whole);
             // A client without a folder remembers nothing, but what was just read is proven.
             whole = whole.or_else(|| found.whole.contains(&pack.id).then_some(self.began));
-            match whole {
-                Some(whole) => {
-                    proven.proven_bytes += pack.length;
-                    oldest = Some(oldest.map_or(whole, |oldest| oldest.min(whole)));
-                }
-                None => {
-                    proven.unproven_packs += 1;
-                    proven.unproven_bytes += pack.length;
-                }
+            if let Some(whole) = whole {
+                proven.proven_bytes += pack.length;
+                oldest = Some(oldest.map_or(whole, |oldest| oldest.min(whole)));
+            } else {
+                proven.unproven_packs += 1;
+                proven.unproven_bytes += pack.length;
             }
         }
         proven.oldest = oldest.map(rfc3339);

@@ -19,6 +19,9 @@ use crate::tree::{Descend, ListVisit, NodeVisit, TreeError, Unreadable, Walker, 
 /// So many objects are looked up together.
 const LOOKED_UP_AT_A_TIME: usize = 4096;
 
+/// An object, and the path that needs it.
+type Wanted = (ObjectId, Arc<str>);
+
 struct Walk<'a> {
     look: &'a Look<'a>,
     report: &'a mut CheckReport,
@@ -29,7 +32,7 @@ struct Walk<'a> {
     visited: Vec<ShortId>,
     /// Lists whose parts are still to be looked up.
     lists: Vec<ShortId>,
-    wanted: Vec<(ObjectId, Arc<str>)>,
+    wanted: Vec<Wanted>,
     snapshot: String,
     /// Where nodes of the tree are, for people.
     place: Arc<str>,
@@ -152,12 +155,12 @@ impl Walk<'_> {
         // What lies together is found together.
         self.wanted.sort_unstable_by_key(|(id, _)| *id);
         let wanted = std::mem::take(&mut self.wanted);
-        let failed: Mutex<Vec<(usize, Option<String>)>> = Mutex::default();
+        let failed: Mutex<Vec<(Wanted, Option<String>)>> = Mutex::default();
         let (objects, damage) = (self.look.objects, &*self.damage);
-        let parts: Vec<_> = (0..wanted.len()).step_by(PART).collect();
-        each(self.look.options.threads(), &parts, &self.look.ctx.cancel, |start| {
-            for number in *start..wanted.len().min(start + PART) {
-                let why = match objects.find(&wanted[number].0, damage) {
+        let parts: Vec<_> = wanted.chunks(PART).collect();
+        each(self.look.options.threads(), &parts, &self.look.ctx.cancel, |part| {
+            for (id, path) in *part {
+                let why = match objects.find(id, damage) {
                     Ok(true) => continue,
                     Ok(false) => None,
                     Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
@@ -165,13 +168,13 @@ impl Walk<'_> {
                     }
                     Err(error) => Some(super::chain(&error)),
                 };
-                failed.lock().unwrap_or_else(PoisonError::into_inner).push((number, why));
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.push(((*id, Arc::clone(path)), why));
             }
             Ok(())
         })?;
-        for (number, why) in failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let (id, path) = &wanted[number];
-            self.lost(id, path, why.as_deref().unwrap_or("an object that it needs is lost"));
+        for ((id, path), why) in failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.lost(&id, &path, why.as_deref().unwrap_or("an object that it needs is lost"));
         }
         if self.damage.hit_count() == hits_before {
             self.whole.extend(self.lists.drain(..));
