@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use esker_engine::format::commit::{MarkAction, SnapshotStatus};
+use esker_engine::index::Index;
 use esker_engine::ops::prune::{PruneOptions, prune};
 use esker_engine::ops::repair::{
     IndexRepair, RepairOptions, SnapshotRepair, SnapshotsReport, index, snapshots,
@@ -135,7 +136,7 @@ fn matrix(kind: Kind) {
         assert_eq!(lost(&report), lost(&dry.1), "{what}");
         let commits = [Kind::OlderCommit, Kind::NewestCommit];
         if commits.contains(&kind) && repo.names().contains(object) {
-            assert_eq!(report.unreadable, [object.clone()], "{what}");
+            assert_eq!(report.unreadable, [object.as_str()], "{what}");
         }
 
         let again = repair_snapshots(&repo, &REAL);
@@ -189,13 +190,15 @@ fn without_any_segment_everything_is_listed_again() {
     let repo = template().repo.fork();
     let segments: Vec<_> =
         repo.names().into_iter().filter(|name| name.starts_with("index/")).collect();
-    segments.iter().for_each(|name| repo.delete(name));
+    for name in &segments {
+        repo.delete(name);
+    }
     let repair = repair_index(&repo, &REAL);
     assert_eq!(repair.replaced, segments);
     let loaded = Objects::load(&repo.open(), CacheSizes::default()).expect("an index");
     let packs = repo.names().iter().filter(|name| name.starts_with("packs/")).count();
     assert_eq!(loaded.with_index(|index| index.packs().count()), packs, "nothing to recover");
-    assert_eq!(loaded.with_index(|index| index.loose_count()), 0);
+    assert_eq!(loaded.with_index(Index::loose_count), 0);
     repo.assert_sound();
 }
 
@@ -223,7 +226,7 @@ fn a_damaged_segment_is_all_that_knows_a_pack() {
     bytes[blocks_end - 1] ^= 1;
     repo.replace(segment, bytes);
     let repair = repair_index(&repo, &REAL);
-    assert_eq!(repair.replaced, [segment.clone()]);
+    assert_eq!(repair.replaced, [segment.as_str()]);
     let (snapshot, model) = (&repo.snapshots()[0], source.model());
     let lost = unreadable(&repo, snapshot, &model, "after the repair").len();
     assert!(lost > 0 && lost < 3_000, "{lost} are lost");
