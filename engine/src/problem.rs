@@ -43,6 +43,8 @@ pub enum ProblemKind {
     Unreadable,
     /// It has something that Esker cannot keep.
     Unsupported,
+    /// The repository had it and lost it; a repair has left it out.
+    Lost,
     /// Something of a kind that this version does not know.
     #[serde(other)]
     Other,

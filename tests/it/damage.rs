@@ -16,7 +16,7 @@ use esker_tests::{
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Harm {
+pub(crate) enum Harm {
     Delete,
     Halve,
     Empty,
@@ -27,7 +27,7 @@ enum Harm {
 }
 
 impl Harm {
-    const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Delete,
         Self::Halve,
         Self::Empty,
@@ -41,7 +41,7 @@ impl Harm {
         matches!(self, Self::FlipBegin | Self::FlipMiddle | Self::FlipEnd)
     }
 
-    fn apply(self, repo: &TempRepo, name: &str) {
+    pub(crate) fn apply(self, repo: &TempRepo, name: &str) {
         let mut bytes = repo.bytes(name).to_vec();
         let length = bytes.len();
         match self {
@@ -59,7 +59,7 @@ impl Harm {
 
 /// The kinds of objects, as the matrix names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(crate) enum Kind {
     Config,
     ConfigCopy,
     Slot,
@@ -81,16 +81,16 @@ impl Kind {
 }
 
 /// A repository with all kinds of objects, three snapshots, and the state of the source at each of them.
-struct Template {
-    repo: TempRepo,
-    source: MemorySource,
-    snapshots: Vec<(Snapshot, Model)>,
-    objects: BTreeMap<Kind, String>,
+pub(crate) struct Template {
+    pub(crate) repo: TempRepo,
+    pub(crate) source: MemorySource,
+    pub(crate) snapshots: Vec<(Snapshot, Model)>,
+    pub(crate) objects: BTreeMap<Kind, String>,
     /// For each snapshot and key the packs without which its content cannot be read.
     needs: Vec<BTreeMap<Key, BTreeSet<PackId>>>,
 }
 
-fn template() -> &'static Template {
+pub(crate) fn template() -> &'static Template {
     static TEMPLATE: OnceLock<Template> = OnceLock::new();
     TEMPLATE.get_or_init(make_template)
 }
@@ -174,7 +174,12 @@ fn named(report: &CheckReport, object: &str) -> bool {
 }
 
 /// Reads every key by itself: those that cannot be read. What is read must be right.
-fn unreadable(repo: &TempRepo, snapshot: &Snapshot, model: &Model, what: &str) -> BTreeSet<Key> {
+pub(crate) fn unreadable(
+    repo: &TempRepo,
+    snapshot: &Snapshot,
+    model: &Model,
+    what: &str,
+) -> BTreeSet<Key> {
     let objects = Objects::load(&repo.open(), CacheSizes::default()).unwrap();
     let reader: Arc<dyn ReadObject> = Arc::new(objects);
     let mut lost = BTreeSet::new();

@@ -18,7 +18,7 @@ use esker_engine::format::entry::encode_entry;
 use esker_engine::id::hex_encode;
 use esker_engine::object::ReadObject;
 use esker_engine::ops::backup::{BackupOptions, backup};
-use esker_engine::ops::check::{CheckOptions, check};
+use esker_engine::ops::check::{CheckOptions, Share, check};
 use esker_engine::ops::{ContentStream, SnapshotTrees};
 use esker_engine::repo::{CacheSizes, Client, CreateOptions, Objects, Repository, Unlock};
 use esker_engine::source::{
@@ -219,7 +219,7 @@ fn golden_repositories_open_and_hold_what_they_held() {
             Arc::new(Repository::open(store, &key, |_| Client::forgetful()).expect("it opens"));
         let expected = std::fs::read_to_string(folder.join("expected.txt")).expect("its list");
         assert_eq!(describe(&repository), expected, "{}", folder.display());
-        let options = CheckOptions { read_data: true, ..CheckOptions::default() };
+        let options = CheckOptions { read_data: Some(Share::All), ..CheckOptions::default() };
         let report = check(&repository, &options, &RunContext::default()).expect("a check");
         assert_eq!(report.findings, [], "{}", folder.display());
         seen += 1;

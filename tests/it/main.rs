@@ -1,6 +1,7 @@
 //! Tests that cross rooms, in one binary.
 
 mod cancel;
+mod checking;
 mod cli;
 mod collect;
 mod copying;
@@ -13,6 +14,7 @@ mod hostile;
 mod memory;
 mod probe;
 mod protocol;
+mod repairing;
 mod roundtrip;
 mod sequences;
 mod tidy;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use esker_engine::context::RunContext;
 use esker_engine::ops::backup::backup;
-use esker_engine::ops::check::{CheckOptions, check};
+use esker_engine::ops::check::{CheckOptions, Share, check};
 use esker_engine::repo::{CacheSizes, Client, CreateOptions, Objects, Repository, Unlock};
 use esker_engine::store::{Created, Durability, Probe, Store, StoreOptions};
 use esker_tests::run_cli::Sandbox;
@@ -127,8 +127,11 @@ impl Server {
         let objects = Objects::load(&repository, CacheSizes::default()).expect("the index");
         let found = read_snapshot(Arc::new(objects), &snapshot.commit).expect("it can be read");
         assert_eq!(found, source.model());
-        let report =
-            check(&repository, &CheckOptions { read_data: true, ..CheckOptions::default() }, &ctx);
+        let report = check(
+            &repository,
+            &CheckOptions { read_data: Some(Share::All), ..CheckOptions::default() },
+            &ctx,
+        );
         let report = report.expect("the check ends");
         assert!(report.findings.is_empty() && report.notes.is_empty(), "{report:?}");
         repository.config().store.clone()

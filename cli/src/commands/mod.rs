@@ -13,6 +13,7 @@ mod log;
 mod ls;
 mod marks;
 mod prune;
+mod repair;
 mod restore;
 mod snapshots;
 mod stats;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Log(log::LogArgs),
     Restore(restore::RestoreArgs),
     Check(check::CheckArgs),
+    Repair(repair::RepairArgs),
     Stats(stats::StatsArgs),
     Forget(forget::ForgetArgs),
     Prune(prune::PruneArgs),
@@ -135,6 +137,7 @@ pub(crate) fn run(
         Command::Log(args) => log::run(args, &around),
         Command::Restore(args) => restore::run(args, &around),
         Command::Check(args) => check::run(args, &around),
+        Command::Repair(args) => repair::run(args, &around),
         Command::Stats(args) => stats::run(args, &around),
         Command::Forget(args) => forget::run(args, &around),
         Command::Prune(args) => prune::run(args, &around),

@@ -164,6 +164,9 @@ pub struct Commit {
     pub heads: Vec<CommitRef>,
     /// The commit whose trees were edited.
     pub parent: Option<SessionName>,
+    /// The snapshot that this one stands for: damage was found in that one, and what could be saved is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<SnapshotId>,
     /// What it holds.
     pub collections: Vec<Collection>,
     /// Packs that the session wrote.

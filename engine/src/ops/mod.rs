@@ -13,6 +13,7 @@ pub mod log;
 pub mod ls;
 mod place;
 pub mod prune;
+pub mod repair;
 pub mod restore;
 pub mod stats;
 mod threads;

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::readings::{MAX_FILE_BYTES, Readings};
 use crate::crypto::random;
 use crate::format::commit::CommitRef;
 use crate::format::name::SessionName;
-use crate::id::{BundleId, PackId, WriterId};
+use crate::id::{BundleId, PackId, RepositoryId, WriterId};
 
 /// The client's folder for one repository cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub struct Remembered {
     pub sequence: u64,
     /// The newest mark that it saw.
     pub mark: Option<String>,
-    /// Packs in which its last check of all data found damage: they are not deduplicated against.
+    /// Packs in which its checks found damage, and not since that they are whole: they are not deduplicated against.
     pub damaged: Vec<PackId>,
 }
 
@@ -131,6 +132,29 @@ impl Client {
                 let _ = fs::remove_file(file.path());
             }
         }
+    }
+
+    /// What it has read of the repository; nothing where the file is missing, unreadable or of another one.
+    pub fn readings(&self, repository: RepositoryId) -> Readings {
+        let read = || {
+            let path = self.folder.as_ref()?.join("readings");
+            let bytes = fs::metadata(&path).ok().filter(|it| it.len() <= MAX_FILE_BYTES);
+            Readings::decode(&bytes.and_then(|_| fs::read(&path).ok())?, repository)
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Keeps what it has read.
+    pub fn keep_readings(
+        &self,
+        readings: &Readings,
+        repository: RepositoryId,
+    ) -> Result<(), ClientError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        replace(&folder.join("readings"), &readings.encode(repository))
+            .map_err(|source| ClientError { path: folder.display().to_string(), source })
     }
 
     /// Locks a session that is about to open.

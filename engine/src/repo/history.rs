@@ -34,6 +34,13 @@ impl Snapshot {
         CommitRef { slot: self.slot, hash: self.id }
     }
 
+    /// Its place in the course of its source. One that repairs an older one stands where that stood, and not at the end.
+    fn place(&self) -> (Ulid, Ulid) {
+        let own = self.slot.ulid;
+        let original = self.commit.parent.filter(|_| self.commit.repairs.is_some());
+        (original.map_or(own, |original| original.ulid), own)
+    }
+
     fn apply(&mut self, mark: Mark) {
         let tag = mark.tag.unwrap_or_default();
         match mark.action {
@@ -103,11 +110,12 @@ impl History {
     /// What a source's next backup goes on from: its newest commit that is neither forgotten nor about to be swept, checkpoints
     /// included.
     pub fn parent(&self, kind: &str, identity: &str) -> Option<&Snapshot> {
-        self.snapshots.iter().rev().find(|snapshot| {
+        let of_source = self.snapshots.iter().filter(|snapshot| {
             let source = &snapshot.commit.source;
             let fits = source.kind == kind && source.identity == identity;
             fits && !snapshot.forgotten && !self.decisions.drops(&snapshot.slot)
-        })
+        });
+        of_source.max_by_key(|snapshot| snapshot.place())
     }
 
     /// The visible snapshot whose id begins with `prefix`, of at least four hex digits.

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::context::RunContext;
 use crate::error::Error;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
-use crate::ops::check::{CheckOptions, CheckReport, check};
+use crate::ops::check::{CheckOptions, CheckReport, Share, check};
 use crate::repo::{
     CacheSizes, Client, CreateOptions, Objects, RepoError, Repository, Snapshot, Unlock,
 };
@@ -235,6 +235,7 @@ impl TempRepo {
 
     /// Checks the repository as a new process does.
     pub fn check(&self, read_data: bool) -> Result<CheckReport, Error> {
+        let read_data = read_data.then_some(Share::All);
         let options = CheckOptions { read_data, memory: 64 * 1024 * 1024, workers: 1 };
         check(&self.open(), &options, &self.ctx())
     }

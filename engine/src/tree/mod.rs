@@ -17,7 +17,7 @@ pub use cursor::Range;
 pub use diff::{Diff, Difference, Keys, diff, diff_within};
 pub use edit::{Edit, edit};
 pub use list::{ListBuilder, ListVisit, Parts, list_nodes, parts};
-pub use walk::{Descend, NodeVisit};
+pub use walk::{Descend, NodeVisit, Unreadable, Walker};
 
 use std::sync::Arc;
 
@@ -165,16 +165,13 @@ impl Tree {
         &self,
         visit: &mut dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>,
     ) -> Result<(), TreeError> {
-        walk::walk(&*self.reader, self.root, visit, &mut Err)
+        let mut walker = |found: NodeVisit<'_>| visit(found);
+        walk::walk(&*self.reader, self.root, &mut walker)
     }
 
-    /// Like [`nodes`](Self::nodes), but what cannot be read is given to `damaged` and left out where that returns `Ok`.
-    pub fn nodes_despite_damage(
-        &self,
-        visit: &mut dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>,
-        damaged: &mut dyn FnMut(TreeError) -> Result<(), TreeError>,
-    ) -> Result<(), TreeError> {
-        walk::walk(&*self.reader, self.root, visit, damaged)
+    /// Like [`nodes`](Self::nodes), but the walker is told what cannot be read, and the walk goes on without it.
+    pub fn walk(&self, walker: &mut dyn Walker) -> Result<(), TreeError> {
+        walk::walk(&*self.reader, self.root, walker)
     }
 }
 

@@ -44,21 +44,50 @@ pub enum Descend {
     No,
 }
 
-type Visit<'a> = dyn FnMut(NodeVisit<'_>) -> Result<Descend, TreeError> + 'a;
-type Damaged<'a> = dyn FnMut(TreeError) -> Result<(), TreeError> + 'a;
+/// What a walk could not read, and what the node above says was there.
+#[derive(Debug)]
+pub struct Unreadable<'a> {
+    /// Why.
+    pub error: TreeError,
+    /// The first key that was there; unknown at the top of the tree.
+    pub first: Option<&'a Bytes>,
+    /// All keys that were there are below this one; unknown at the end of the tree.
+    pub end: Option<&'a Bytes>,
+    /// How many entries were there.
+    pub entries: u64,
+    /// True for the value of one entry, false for a node.
+    pub is_value: bool,
+}
 
+/// What is told of a walk, in the order of the keys.
+pub trait Walker {
+    /// Comes upon something.
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError>;
+
+    /// Comes upon what cannot be read; it is left out where this returns `Ok`.
+    fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        Err(what.error)
+    }
+}
+
+impl<F: FnMut(NodeVisit<'_>) -> Result<Descend, TreeError>> Walker for F {
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError> {
+        self(visit)
+    }
+}
+
+/// Visits all of a tree, many nodes of a level at a time.
 pub(super) fn walk(
     reader: &dyn ReadObject,
     root: Option<Root>,
-    visit: &mut Visit<'_>,
-    damaged: &mut Damaged<'_>,
+    walker: &mut dyn Walker,
 ) -> Result<(), TreeError> {
-    // Depth first, many nodes of a level at a time: it never holds more than the items of so many nodes a level.
+    // Depth first, so that it never holds more than the items of so many nodes a level.
     let mut open: Vec<Expected> = root.map(Expected::root).into_iter().collect();
     while !open.is_empty() {
         let mut wanted = Vec::new();
         for node in Expected::take_next(&mut open, BATCH) {
-            if visit(NodeVisit::Node { id: node.id, level: node.level })? == Descend::Yes {
+            if walker.visit(NodeVisit::Node { id: node.id, level: node.level })? == Descend::Yes {
                 wanted.push(node);
             }
         }
@@ -66,8 +95,14 @@ pub(super) fn walk(
         for (expected, loaded) in wanted.iter().zip(Expected::load_many(reader, &wanted)) {
             match loaded {
                 Ok((node, _)) if node.level > 0 => below.extend(expected.children(&node)),
-                Ok((node, _)) => visit_values(reader, &node.items, visit, damaged)?,
-                Err(error) => damaged(error)?,
+                Ok((node, _)) => visit_values(reader, &node.items, walker)?,
+                Err(error) => walker.unreadable(Unreadable {
+                    error,
+                    first: expected.first.as_ref(),
+                    end: expected.end.as_ref(),
+                    entries: expected.entries,
+                    is_value: false,
+                })?,
             }
         }
         open.extend(below.into_iter().rev());
@@ -81,38 +116,40 @@ const SPILLED_BYTES: u64 = /* 4 MiB */ 4 * 1024 * 1024;
 fn visit_values(
     reader: &dyn ReadObject,
     items: &[Item],
-    visit: &mut Visit<'_>,
-    damaged: &mut Damaged<'_>,
+    walker: &mut dyn Walker,
 ) -> Result<(), TreeError> {
     let mut wanted: Vec<&Item> = Vec::new();
     let mut bytes = 0;
     for item in items {
         if let Payload::Spilled { id, length } = item.payload {
-            if visit(NodeVisit::Spilled { key: &item.key, id, length })? == Descend::No {
+            if walker.visit(NodeVisit::Spilled { key: &item.key, id, length })? == Descend::No {
                 continue;
             }
             if bytes + length > SPILLED_BYTES {
-                visit_loaded(reader, &std::mem::take(&mut wanted), visit, damaged)?;
+                visit_loaded(reader, &std::mem::take(&mut wanted), walker)?;
                 bytes = 0;
             }
             bytes += length;
         }
         wanted.push(item);
     }
-    visit_loaded(reader, &wanted, visit, damaged)
+    visit_loaded(reader, &wanted, walker)
 }
 
 fn visit_loaded(
     reader: &dyn ReadObject,
     items: &[&Item],
-    visit: &mut Visit<'_>,
-    damaged: &mut Damaged<'_>,
+    walker: &mut dyn Walker,
 ) -> Result<(), TreeError> {
     let payloads: Vec<_> = items.iter().map(|item| &item.payload).collect();
     for (item, value) in items.iter().zip(values(reader, &payloads)) {
+        let key = &item.key;
         match value {
-            Ok(value) => visit(NodeVisit::Value { key: &item.key, value: &value }).map(drop)?,
-            Err(error) => damaged(error)?,
+            Ok(value) => walker.visit(NodeVisit::Value { key, value: &value }).map(drop)?,
+            Err(error) => {
+                let (first, end, is_value) = (Some(key), None, true);
+                walker.unreadable(Unreadable { error, first, end, entries: 1, is_value })?;
+            }
         }
     }
     Ok(())

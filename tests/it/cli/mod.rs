@@ -14,6 +14,7 @@ mod ledger;
 mod marks;
 mod pruning;
 mod refused;
+mod repairing;
 mod restoring;
 mod retention;
 mod sources;

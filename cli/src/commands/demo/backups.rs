@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use esker_engine::Error;
 use esker_engine::object::ReadObject;
 use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
-use esker_engine::ops::check::{CheckOptions, CheckReport, check};
+use esker_engine::ops::check::{CheckOptions, CheckReport, Share, check};
 use esker_engine::ops::diff::{PathChange, diff};
 use esker_engine::ops::key_of_path;
 use esker_engine::ops::log::{Order, Version, log};
@@ -168,7 +168,7 @@ impl<'a> Backups<'a> {
     pub(super) fn check(&self) -> Result<CheckReport, CommandError> {
         let progress = self.around.ui.progress("check");
         let ctx = self.around.engine.context(progress.clone());
-        let options = CheckOptions { read_data: true, ..CheckOptions::default() };
+        let options = CheckOptions { read_data: Some(Share::All), ..CheckOptions::default() };
         let checked = check(&self.repository, &options, &ctx);
         progress.end();
         checked.map_err(failed("cannot check the repository"))

@@ -108,6 +108,7 @@ impl Run<'_> {
             previous: progress.lineage.previous,
             heads: progress.lineage.heads.clone(),
             parent: self.parent.as_ref().map(|parent| parent.slot),
+            repairs: None,
             collections,
             packs: flushed.packs,
             segments: flushed.segments,

@@ -17,7 +17,7 @@ impl Names {
 }
 
 pub(super) fn check(repository: &Repository, report: &mut CheckReport) -> Result<History, Error> {
-    let history = repository.history()?;
+    let history = repository.history_itself()?;
     let mut listed = BTreeSet::new();
     for room in ["config", "keys", "sessions", "commits", "marks"] {
         listed.extend(repository.store().list(room)?.into_iter().map(|object| object.name));

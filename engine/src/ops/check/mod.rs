@@ -1,36 +1,70 @@
 //! Check: is everything there, and is it what was written?
 //!
 //! The structure is always checked: configuration, key slots, commits and their chains, marks, the index against the packs'
-//! footers, trees against the index. `read_data` also opens every frame of every pack and compares every object's id.
+//! footers, trees against the index. With `read_data` every frame of all packs, or of a share of them, is opened too, and every
+//! object's id compared; which packs were found whole is remembered, and those that wait longest are read first.
 //! Whatever is wrong becomes a finding that names the object and the paths that it hits.
 
+mod damage;
+mod data;
 mod history;
 mod packs;
+mod segments;
+mod share;
 mod store;
 mod trees;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub(in crate::ops) use damage::Damage;
+pub(in crate::ops) use data::Data;
+pub(in crate::ops) use packs::Packs;
+pub use share::Share;
+pub(in crate::ops) use trees::{is_damage, is_lost};
 
 use crate::context::RunContext;
 use crate::error::Error;
-use crate::id::PackId;
-use crate::repo::{CacheSizes, Objects, Remembered, Repository};
+use crate::ops::threads::thread_count;
+use crate::repo::{CacheSizes, History, Objects, Repository};
+
+/// So often the structure is looked at while others change it.
+const ROUNDS: usize = 3;
+/// Requests at a time that keep a remote store busy.
+const REQUESTS: usize = 8;
 
 /// How a check is done.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckOptions {
-    /// Read and verify all data.
-    pub read_data: bool,
+    /// Read and verify so much of the data.
+    pub read_data: Option<Share>,
     /// Memory to use, in bytes.
     pub memory: u64,
-    /// Threads; 0 takes one for each core.
+    /// Threads; 0 takes as many as keep all cores and a remote store busy.
     pub workers: usize,
 }
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        Self { read_data: false, memory: /* 256 MiB */ 256 * 1024 * 1024, workers: 0 }
+        Self { read_data: None, memory: /* 256 MiB */ 256 * 1024 * 1024, workers: 0 }
+    }
+}
+
+impl CheckOptions {
+    /// How many threads ask the store at a time.
+    pub(in crate::ops) fn threads(&self) -> usize {
+        match self.workers {
+            0 => thread_count(0).max(REQUESTS),
+            workers => workers,
+        }
+    }
+
+    pub(in crate::ops) fn cache_sizes(&self) -> CacheSizes {
+        CacheSizes {
+            blocks: self.memory / 16,
+            frames: self.memory / 16,
+            footer_objects: (self.memory / 8 / 20) as usize,
+        }
     }
 }
 
@@ -47,6 +81,21 @@ pub struct Finding {
     pub hint: String,
 }
 
+/// How much of the data is proven: read by this client, and whole when it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Proven {
+    /// Bytes of all packs.
+    pub data_bytes: u64,
+    /// Bytes of those that were ever read and whole.
+    pub proven_bytes: u64,
+    /// Packs that were never read, or found damaged since.
+    pub unproven_packs: u64,
+    /// Bytes of them.
+    pub unproven_bytes: u64,
+    /// When that was of the pack for which it is longest ago: RFC 3339, UTC. `None` where nothing is proven.
+    pub oldest: Option<String>,
+}
+
 /// What a check found.
 #[derive(Debug, Clone, Default)]
 pub struct CheckReport {
@@ -60,6 +109,8 @@ pub struct CheckReport {
     pub objects: u64,
     /// Bytes that were read and verified.
     pub bytes_read: u64,
+    /// How much is proven, by this and by earlier checks.
+    pub proven: Proven,
     /// Sessions that are open, or were left behind by a crash: no damage.
     pub open_sessions: u64,
     /// Packs that no index knows, left behind by a crash: no damage.
@@ -70,6 +121,8 @@ pub struct CheckReport {
 
 /// Checks a repository. Blocks; not to be called on an async worker.
 ///
+/// Safe beside backups and collectors: where something is missing and others were at work meanwhile, it is looked for again.
+///
 /// # Errors
 /// If the repository cannot be listed or the check is cancelled. Damage is no error but a finding.
 pub fn check(
@@ -77,20 +130,27 @@ pub fn check(
     options: &CheckOptions,
     ctx: &RunContext,
 ) -> Result<CheckReport, Error> {
-    let sizes = CacheSizes {
-        blocks: options.memory / 16,
-        frames: options.memory / 16,
-        footer_objects: (options.memory / 8 / 20) as usize,
+    let mut data = Data::new(options.read_data, ctx);
+    let mut scene = Scene::look(repository)?;
+    let mut round = 1;
+    let (mut report, damage, packs) = loop {
+        let found = structure(repository, options, &mut data, ctx)?;
+        let (report, damage, _) = &found;
+        if round == ROUNDS || (report.findings.is_empty() && damage.is_empty()) {
+            break found;
+        }
+        let now = Scene::look(repository)?;
+        if now == scene {
+            break found;
+        }
+        tracing::debug!(round, "others were at work during the check: it looks again");
+        scene = now;
+        round += 1;
     };
-    let mut report = CheckReport::default();
-    let mut damage = Damage::default();
-    let history = history::check(repository, &mut report)?;
-    let objects = Arc::new(Objects::load(repository, sizes)?);
-    packs::check(repository, &objects, &history, options, &mut report, &mut damage, ctx)?;
-    trees::check(&objects, &history, &mut report, &mut damage, ctx)?;
     store::check(repository, &mut report);
-    if options.read_data {
-        remember(repository, &damage);
+    data.tell(repository, &packs, &mut report);
+    if options.read_data.is_some() {
+        data.remember_damage(repository, &damage, &packs, &mut report);
     }
     report.findings.extend(damage.findings());
     report.findings.sort();
@@ -98,81 +158,63 @@ pub fn check(
     Ok(report)
 }
 
-/// The next backups of this client do not rely on what is damaged.
-fn remember(repository: &Repository, damage: &Damage) {
-    let of_frames = damage.frames.iter().map(|(pack, _)| *pack);
-    let mut damaged: Vec<_> = damage.packs.iter().copied().chain(of_frames).collect();
-    damaged.sort();
-    damaged.dedup();
-    let client = repository.client();
-    if let Err(error) = client.remember(&Remembered { damaged, ..client.remembered() }) {
-        tracing::warn!(%error, "the damage that was found cannot be remembered");
+/// What people who are at work change.
+#[derive(PartialEq, Eq)]
+struct Scene(BTreeSet<String>);
+
+impl Scene {
+    fn look(repository: &Repository) -> Result<Self, Error> {
+        let mut names = BTreeSet::new();
+        for folder in ["gc", "index", "packs/mixed"] {
+            names.extend(repository.store().list(folder)?.into_iter().map(|object| object.name));
+        }
+        Ok(Self(names))
     }
 }
 
-/// What a damaged pack hits.
-#[derive(Debug, Default)]
-struct Hits {
-    kind: String,
-    what: String,
-    paths: BTreeSet<String>,
-    path_count: u64,
-    snapshots: BTreeSet<String>,
+/// What a look at the structure works with.
+struct Look<'a> {
+    repository: &'a Repository,
+    objects: &'a Arc<Objects>,
+    history: &'a History,
+    options: &'a CheckOptions,
+    ctx: &'a RunContext,
 }
 
-/// Packs, and frames of packs, that cannot be relied upon.
-#[derive(Debug, Default)]
-struct Damage {
-    packs: HashSet<PackId>,
-    frames: HashSet<(PackId, u32)>,
-    /// Names of damaged packs of which only the packs themselves said what they held.
-    unknown: BTreeSet<String>,
-    hits: BTreeMap<String, Hits>,
+/// Looks at everything but the data; at these too the first time.
+fn structure(
+    repository: &Arc<Repository>,
+    options: &CheckOptions,
+    data: &mut Data,
+    ctx: &RunContext,
+) -> Result<(CheckReport, Damage, Packs), Error> {
+    let mut report = CheckReport::default();
+    let mut damage = Damage::default();
+    let history = history::check(repository, &mut report)?;
+    let objects = Arc::new(Objects::load(repository, options.cache_sizes())?);
+    let look = Look { repository, objects: &objects, history: &history, options, ctx };
+    segments::check(&look, &mut report)?;
+    let packs = packs::check(&look, data, &mut report, &mut damage)?;
+    trees::check(&look, &mut report, &mut damage)?;
+    Ok((report, damage, packs))
 }
 
-/// So many paths are named in a finding.
-const NAMED_PATHS: usize = 5;
-
-impl Damage {
-    /// Notes a damaged object of the repository.
-    fn note(&mut self, object: &str, kind: &str, what: &str) {
-        let hits = self.hits.entry(object.into()).or_default();
-        if hits.kind.is_empty() {
-            kind.clone_into(&mut hits.kind);
-            what.clone_into(&mut hits.what);
-        }
-    }
-
-    /// Notes that a path needs what is damaged.
-    fn hit(&mut self, object: &str, snapshot: &str, path: &str) {
-        let hits = self.hits.entry(object.into()).or_default();
-        hits.snapshots.insert(snapshot.into());
-        if hits.paths.contains(path) {
-            return;
-        }
-        hits.path_count += 1;
-        if hits.paths.len() < NAMED_PATHS {
-            hits.paths.insert(path.into());
-        }
-    }
-
-    fn findings(self) -> impl Iterator<Item = Finding> {
-        self.hits.into_iter().map(|(object, hits)| {
-            let effect = if hits.path_count == 0 {
-                format!("{}; no snapshot was seen to need it", hits.what)
-            } else {
-                let named: Vec<_> = hits.paths.iter().map(|path| format!("`{path}`")).collect();
-                let more = hits.path_count - named.len() as u64;
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let snapshots: Vec<_> = hits.snapshots.into_iter().collect();
-                let (paths, snapshots) = (named.join(", "), snapshots.join(", "));
-                format!("{}; hits {paths}{more} in snapshot {snapshots}", hits.what)
-            };
-            let hint = "`esker backup --full SOURCE` stores anew what the source still has".into();
-            let kind = if hits.kind.is_empty() { "lost".into() } else { hits.kind };
-            Finding { object, kind, effect, hint }
-        })
-    }
+/// Reads all data, for whoever repairs: which packs and frames cannot be relied upon, in which history. What is found is
+/// remembered as a check does.
+pub(in crate::ops) fn examine(
+    repository: &Arc<Repository>,
+    options: &CheckOptions,
+    ctx: &RunContext,
+) -> Result<(History, Damage), Error> {
+    let (mut data, mut report) = (Data::new(options.read_data, ctx), CheckReport::default());
+    let mut damage = Damage::default();
+    let history = repository.history()?;
+    let objects = Arc::new(Objects::load(repository, options.cache_sizes())?);
+    let look = Look { repository, objects: &objects, history: &history, options, ctx };
+    let packs = packs::check(&look, &mut data, &mut report, &mut damage)?;
+    data.tell(repository, &packs, &mut report);
+    data.remember_damage(repository, &damage, &packs, &mut report);
+    Ok((history, damage))
 }
 
 /// An error with all its causes, for a finding.

@@ -1,94 +1,85 @@
 //! Trees: every node is read, and everything that entries refer to must be somewhere that can be relied upon.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{CheckReport, Damage};
-use crate::context::RunContext;
+use super::{CheckReport, Damage, Look};
 use crate::entry::{Content, Part};
 use crate::error::Error;
 use crate::format::name::ObjectName;
 use crate::id::{ObjectId, ShortId};
-use crate::object::ReadObject;
+use crate::object::{ObjectError, ReadObject};
 use crate::ops::base::{SnapshotTrees, decode, display_key};
-use crate::repo::{History, Objects, RepoError, Snapshot};
-use crate::tree::{Descend, NodeVisit, TreeError, list_nodes};
+use crate::ops::threads::each;
+use crate::problem::ErrorKind;
+use crate::repo::{Objects, RepoError, Snapshot};
+use crate::tree::{Descend, ListVisit, NodeVisit, TreeError, Unreadable, Walker, list_nodes};
+
+/// So many objects are looked up together.
+const LOOKED_UP_AT_A_TIME: usize = 4096;
+
+/// An object, and the path that needs it.
+type Wanted = (ObjectId, Arc<str>);
 
 struct Walk<'a> {
-    objects: &'a Arc<Objects>,
+    look: &'a Look<'a>,
     report: &'a mut CheckReport,
     damage: &'a mut Damage,
     /// Nodes, lists and contents that were found whole: what is below them need not be looked at again.
     whole: HashSet<ShortId>,
+    /// Nodes and values of the tree that is being walked.
+    visited: Vec<ShortId>,
+    /// Lists whose parts are still to be looked up.
+    lists: Vec<ShortId>,
+    wanted: Vec<Wanted>,
     snapshot: String,
+    /// Where nodes of the tree are, for people.
+    place: Arc<str>,
 }
 
 pub(super) fn check(
-    objects: &Arc<Objects>,
-    history: &History,
+    look: &Look<'_>,
     report: &mut CheckReport,
     damage: &mut Damage,
-    ctx: &RunContext,
 ) -> Result<(), Error> {
-    let mut walk = Walk { objects, report, damage, whole: HashSet::new(), snapshot: String::new() };
+    let mut walk = Walk {
+        look,
+        report,
+        damage,
+        whole: HashSet::new(),
+        visited: Vec::new(),
+        lists: Vec::new(),
+        wanted: Vec::new(),
+        snapshot: String::new(),
+        place: "".into(),
+    };
     // The newest first: it is the one that most people need.
-    for snapshot in history.snapshots.iter().rev().filter(|snapshot| !snapshot.forgotten) {
-        walk.snapshot(snapshot, ctx)?;
+    for snapshot in look.history.snapshots.iter().rev().filter(|snapshot| !snapshot.forgotten) {
+        walk.snapshot(snapshot)?;
     }
     Ok(())
 }
 
 impl Walk<'_> {
-    fn snapshot(&mut self, snapshot: &Snapshot, ctx: &RunContext) -> Result<(), Error> {
+    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.report.snapshots += 1;
         self.snapshot = snapshot.id.short();
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
+        let reader: Arc<dyn ReadObject> = self.look.objects.clone();
         let trees = SnapshotTrees::new(Arc::clone(&reader), &snapshot.commit);
-        let names: Vec<String> = trees.names().map(str::to_owned).collect();
-        for name in names {
-            let tree = trees.tree(&name);
-            let damaged_before = self.damage.hits.len();
-            let mut failed = Vec::new();
-            let mut visited = Vec::new();
-            let where_ = format!("collection {name}");
-            let walked = {
-                let this = &mut *self;
-                let visited = &mut visited;
-                tree.nodes_despite_damage(
-                    &mut |visit| {
-                        if ctx.cancel.is_cancelled() {
-                            let source = crate::object::ObjectError::Cancelled;
-                            return Err(TreeError::Write { source });
-                        }
-                        Ok(match visit {
-                            NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => {
-                                visited.push(id.to_short());
-                                this.meta_object(&id, &where_)
-                            }
-                            NodeVisit::Value { key, value } => {
-                                this.entry(key, value);
-                                Descend::Yes
-                            }
-                        })
-                    },
-                    &mut |error| {
-                        failed.push(error);
-                        Ok(())
-                    },
-                )
-            };
-            match walked {
-                Err(TreeError::Write { source: crate::object::ObjectError::Cancelled }) => {
+        for name in trees.names() {
+            let hits_before = self.damage.hit_count();
+            self.visited.clear();
+            self.place = format!("collection {name}").into();
+            match trees.tree(name).walk(self) {
+                Err(TreeError::Write { source: ObjectError::Cancelled }) => {
                     return Err(Error::Cancelled);
                 }
                 walked => walked?,
             }
-            for error in &failed {
-                self.broken_node(error, &where_);
-            }
+            self.look_up()?;
             // Only a tree without damage is remembered: each snapshot that a damage hits is to be named.
-            if failed.is_empty() && self.damage.hits.len() == damaged_before {
-                self.whole.extend(visited);
+            if self.damage.hit_count() == hits_before {
+                self.whole.extend(self.visited.drain(..));
             }
         }
         Ok(())
@@ -101,24 +92,20 @@ impl Walk<'_> {
         self.lost(id, path, &super::chain(error));
     }
 
-    /// Counts an object of class meta; it is read, and so verified, by the walk itself.
-    fn meta_object(&mut self, id: &ObjectId, path: &str) -> Descend {
-        if self.whole.contains(&id.to_short()) {
-            return Descend::No;
-        }
+    /// Counts an object; it is looked up with others.
+    fn want(&mut self, id: ObjectId, path: &Arc<str>) {
         self.report.objects += 1;
-        self.find(id, path);
-        Descend::Yes
+        self.wanted.push((id, Arc::clone(path)));
     }
 
-    fn entry(&mut self, key: &[u8], value: &[u8]) {
-        let path = display_key(key);
+    fn entry(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeError> {
+        let path: Arc<str> = display_key(key).into();
         let entry = match decode(key, value) {
             Ok(entry) => entry,
             Err(error) => {
                 let what = super::chain(&error);
                 self.damage.note(&format!("entry `{path}`"), "damaged", &what);
-                return;
+                return Ok(());
             }
         };
         match &entry.content {
@@ -128,70 +115,88 @@ impl Walk<'_> {
                     self.part(part, &path);
                 }
             }
-            Content::List { top, .. } => self.list(top, &path),
+            Content::List { top, .. } => self.list(top, &path)?,
         }
+        Ok(())
     }
 
-    fn part(&mut self, part: &Part, path: &str) {
+    fn part(&mut self, part: &Part, path: &Arc<str>) {
         if let Part::Data { id, .. } = part {
-            self.report.objects += 1;
-            self.find(id, path);
+            self.want(*id, path);
         }
     }
 
-    fn list(&mut self, top: &ObjectId, path: &str) {
+    fn list(&mut self, top: &ObjectId, path: &Arc<str>) -> Result<(), TreeError> {
         if self.whole.contains(&top.to_short()) {
-            return;
+            return Ok(());
         }
-        let before = self.damage.hits.len();
-        let reader: Arc<dyn ReadObject> = self.objects.clone();
+        let reader: Arc<dyn ReadObject> = self.look.objects.clone();
         let walked = list_nodes(&*reader, *top, &mut |visit| {
             match visit {
-                crate::tree::ListVisit::Node(id) => {
-                    self.report.objects += 1;
-                    self.find(&id, path);
-                }
-                crate::tree::ListVisit::Part(part) => self.part(&part, path),
+                ListVisit::Node(id) => self.want(id, path),
+                ListVisit::Part(part) => self.part(&part, path),
             }
             Ok(Descend::Yes)
         });
         match walked {
-            Ok(()) if self.damage.hits.len() == before => {
-                self.whole.insert(top.to_short());
+            Ok(()) => self.lists.push(top.to_short()),
+            Err(error) if is_damage(self.look.objects, self.damage, &error) => {
+                self.broken_node(&error, path);
             }
-            Ok(()) => {}
-            Err(error) => self.broken_node(&error, path),
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
-    /// Looks for a place of the object that can be relied upon.
-    fn find(&mut self, id: &ObjectId, path: &str) {
-        let damage = &*self.damage;
-        let found = self.objects.find(id, &|place| {
-            let frame = (place.pack.id, place.frame);
-            !damage.packs.contains(&place.pack.id) && !damage.frames.contains(&frame)
-        });
-        match found {
-            Ok(true) => {}
-            Ok(false) => self.lost(id, path, "an object that it needs is lost"),
-            Err(error) => self.lost(id, path, &super::chain(&error)),
+    /// Looks for places of the wanted objects that can be relied upon, by several threads.
+    fn look_up(&mut self) -> Result<(), Error> {
+        let hits_before = self.damage.hit_count();
+        // What lies together is found together.
+        self.wanted.sort_unstable_by_key(|(id, _)| *id);
+        let wanted = std::mem::take(&mut self.wanted);
+        let failed: Mutex<Vec<(Wanted, Option<String>)>> = Mutex::default();
+        let (objects, damage) = (self.look.objects, &*self.damage);
+        let parts: Vec<_> = wanted.chunks(PART).collect();
+        each(self.look.options.threads(), &parts, &self.look.ctx.cancel, |part| {
+            for (id, path) in *part {
+                let why = match objects.find(id, damage) {
+                    Ok(true) => continue,
+                    Ok(false) => None,
+                    Err(RepoError::Store(error)) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error.into());
+                    }
+                    Err(error) => Some(super::chain(&error)),
+                };
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.push(((*id, Arc::clone(path)), why));
+            }
+            Ok(())
+        })?;
+        for ((id, path), why) in failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.lost(&id, &path, why.as_deref().unwrap_or("an object that it needs is lost"));
         }
+        if self.damage.hit_count() == hits_before {
+            self.whole.extend(self.lists.drain(..));
+        }
+        self.lists.clear();
+        Ok(())
     }
 
     /// Puts the blame on the damaged packs that had the object, or on the object itself.
     fn lost(&mut self, id: &ObjectId, path: &str, what: &str) {
-        let places = self.objects.places(id).unwrap_or_default();
+        let places = self.look.objects.places(id).unwrap_or_default();
         let snapshot = self.snapshot.clone();
         for place in &places {
             let name = ObjectName::Pack { id: place.pack.id, kind: place.pack.kind }.to_string();
-            if !self.damage.hits.contains_key(&name) {
+            if !self.damage.is_noted(&name) {
                 self.damage.note(&name, "damaged", what);
             }
             self.damage.hit(&name, &snapshot, path);
         }
         if places.is_empty() && !self.damage.unknown.is_empty() {
             // One of these held it.
-            for name in self.damage.unknown.clone() {
+            for (name, what) in self.damage.unknown.clone() {
+                self.damage.note(&name, "missing", what);
                 self.damage.hit(&name, &snapshot, path);
             }
         } else if places.is_empty() {
@@ -202,15 +207,77 @@ impl Walk<'_> {
     }
 }
 
+/// Objects that one thread looks up before it takes the next ones.
+const PART: usize = 64;
+
+impl Walker for Walk<'_> {
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError> {
+        if self.look.ctx.cancel.is_cancelled() {
+            return Err(TreeError::Write { source: ObjectError::Cancelled });
+        }
+        if self.wanted.len() >= LOOKED_UP_AT_A_TIME {
+            self.look_up().map_err(|error| match error {
+                Error::Cancelled => TreeError::Write { source: ObjectError::Cancelled },
+                error => TreeError::Edits { source: error.into() },
+            })?;
+        }
+        match visit {
+            NodeVisit::Node { id, .. } | NodeVisit::Spilled { id, .. } => {
+                if self.whole.contains(&id.to_short()) {
+                    return Ok(Descend::No);
+                }
+                self.visited.push(id.to_short());
+                // It is read, and so verified, by the walk itself.
+                let place = Arc::clone(&self.place);
+                self.want(id, &place);
+            }
+            NodeVisit::Value { key, value } => self.entry(key, value)?,
+        }
+        Ok(Descend::Yes)
+    }
+
+    fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        if !is_damage(self.look.objects, self.damage, &what.error) {
+            return Err(what.error);
+        }
+        let place = Arc::clone(&self.place);
+        self.broken_node(&what.error, &place);
+        Ok(())
+    }
+}
+
+/// True for trouble with a node, or an object of a value, that is lost: a store that does not answer is no damage.
+pub(in crate::ops) fn is_damage(objects: &Objects, damage: &Damage, error: &TreeError) -> bool {
+    match error {
+        TreeError::Corrupt { .. } => true,
+        TreeError::Read { id, source } => is_lost(objects, damage, id, source),
+        _ => false,
+    }
+}
+
+/// True if an object that could not be read is nowhere.
+pub(in crate::ops) fn is_lost(
+    objects: &Objects,
+    damage: &Damage,
+    id: &ObjectId,
+    error: &ObjectError,
+) -> bool {
+    let source = match error {
+        ObjectError::Missing { .. } => return true,
+        ObjectError::Damaged { source, .. } => source,
+        _ => return false,
+    };
+    let kind = source.downcast_ref().map(RepoError::kind);
+    // A range beyond the end of a truncated pack is refused by each store in words of its own: it is known to be damaged then.
+    let is_known = || objects.places(id).is_ok_and(|it| it.iter().all(|it| !damage.trusts(it)));
+    matches!(kind, Some(ErrorKind::Corrupt | ErrorKind::NotFound)) || is_known()
+}
+
 impl Objects {
-    /// True if a place of the object that `trusted` accepts lists it in its pack's footer.
-    fn find(
-        &self,
-        id: &ObjectId,
-        trusted: &dyn Fn(&crate::index::Place) -> bool,
-    ) -> Result<bool, RepoError> {
+    /// True if a place of the object that nothing is known against lists it in its pack's footer.
+    pub(in crate::ops) fn find(&self, id: &ObjectId, damage: &Damage) -> Result<bool, RepoError> {
         for place in self.places(id)? {
-            if trusted(&place) && self.is_listed(&place, id)? {
+            if damage.trusts(&place) && self.is_listed(&place, id)? {
                 return Ok(true);
             }
         }

@@ -25,6 +25,7 @@ fn snapshot(number: u8, time: &str) -> Snapshot {
         previous: None,
         heads: Vec::new(),
         parent: None,
+        repairs: None,
         collections: Vec::new(),
         packs: Vec::new(),
         segments: Vec::new(),

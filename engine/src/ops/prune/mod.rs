@@ -9,7 +9,6 @@ mod reach;
 mod repack;
 mod sweep;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +121,9 @@ fn collect(
     // (1) to (4): packs and index, then sessions, then commits.
     let epoch = repository.decisions()?.epoch + 1;
     let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
-    let mut marks = Marks::new(&objects, HashSet::new(), options.memory)?;
+    // What was found damaged is no home where there is another one: else it would be the healed copy that goes.
+    let damaged = repository.client().remembered().damaged.into_iter().collect();
+    let mut marks = Marks::new(&objects, damaged, options.memory)?;
     let open = repository.open_sessions()?;
     let history = repository.history()?;
     refuse_damage(&history)?;

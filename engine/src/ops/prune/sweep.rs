@@ -28,7 +28,8 @@ pub(super) fn resume(
     let decisions = repository.decisions()?;
     if let Some((epoch, condemned)) = decisions.condemned.filter(|(it, _)| *it == decisions.epoch) {
         let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
-        let avoided = condemned.packs.iter().copied().collect();
+        let damaged = repository.client().remembered().damaged;
+        let avoided = condemned.packs.iter().copied().chain(damaged).collect();
         let marks = Marks::new(&objects, avoided, options.memory)?;
         return second_half(repository, epoch, &condemned, marks, options, ctx, report);
     }

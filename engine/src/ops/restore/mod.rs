@@ -148,10 +148,12 @@ pub fn restore(
     let trees = SnapshotTrees::new(objects.clone(), &snapshot.commit);
     let wanted = Selection { trees: &trees, snapshot, options };
     wanted.require_paths()?;
-    match target {
-        RestoreTarget::Directory(root) => folder::restore(&objects, &wanted, root, options, ctx),
-        RestoreTarget::Archive(path) => archive::restore(&objects, &wanted, path, options, ctx),
-    }
+    let mut report = match target {
+        RestoreTarget::Directory(root) => folder::restore(&objects, &wanted, root, options, ctx)?,
+        RestoreTarget::Archive(path) => archive::restore(&objects, &wanted, path, options, ctx)?,
+    };
+    wanted.tell_lost(&mut report, ctx);
+    Ok(report)
 }
 
 /// What is wanted of a snapshot.
@@ -208,6 +210,22 @@ impl Selection<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a repair has left out of the snapshot is missing at the target too, where it is at or below what is wanted.
+    fn tell_lost(&self, report: &mut RestoreReport, ctx: &RunContext) {
+        let wanted: Vec<_> = self.options.paths.iter().map(|path| display_key(path)).collect();
+        let is_wanted = |path: &str| {
+            let is_below = |folder: &String| {
+                path.strip_prefix(folder.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            wanted.is_empty() || wanted.iter().any(is_below)
+        };
+        let problems = self.snapshot.commit.problems.iter();
+        for problem in problems.filter(|it| it.kind == ProblemKind::Lost && is_wanted(&it.path)) {
+            report.note(ctx, problem.clone());
+        }
     }
 
     /// What keys of a collection begin with that are wanted; an empty one wants all.

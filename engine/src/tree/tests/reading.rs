@@ -69,19 +69,34 @@ fn walks_leave_out_what_they_are_told_to_and_go_on_after_damage() {
         model.objects.forge(id, vec![1, 2, 3]);
         let mut yes = |_: NodeVisit<'_>| Ok(Descend::Yes);
         assert!(matches!(model.tree().nodes(&mut yes), Err(TreeError::Corrupt { .. })));
-        let (mut damaged, mut values) = (Vec::new(), 0);
-        let mut count = |visit: NodeVisit<'_>| {
-            values += usize::from(matches!(visit, NodeVisit::Value { .. }));
-            Ok(Descend::Yes)
-        };
-        let mut note = |error| {
-            damaged.push(error);
-            Ok(())
-        };
-        model.tree().nodes_despite_damage(&mut count, &mut note).unwrap();
+        let mut noting = Noting::default();
+        model.tree().walk(&mut noting).unwrap();
+        let Noting { damaged, values, left_out } = noting;
         assert!(matches!(damaged[..], [TreeError::Corrupt { id: found, .. }] if found == id));
+        assert_eq!(values + left_out, 501, "the node above says how many are lost");
         assert!(values < 501 && values > 100, "{values}");
         model.objects.forge(id, bytes.to_vec());
+    }
+}
+
+#[derive(Default)]
+struct Noting {
+    damaged: Vec<TreeError>,
+    values: u64,
+    left_out: u64,
+}
+
+impl Walker for Noting {
+    fn visit(&mut self, visit: NodeVisit<'_>) -> Result<Descend, TreeError> {
+        self.values += u64::from(matches!(visit, NodeVisit::Value { .. }));
+        Ok(Descend::Yes)
+    }
+
+    fn unreadable(&mut self, what: Unreadable<'_>) -> Result<(), TreeError> {
+        assert!(what.end.is_none_or(|end| what.first.is_some_and(|first| first < end)));
+        self.left_out += what.entries;
+        self.damaged.push(what.error);
+        Ok(())
     }
 }
 
