@@ -1,22 +1,14 @@
 //! Shares of the data, what is remembered of them, and checks beside collectors.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker_engine::format::commit::MarkAction;
 use esker_engine::monitor::Counter;
 use esker_engine::ops::check::{CheckOptions, CheckReport, Share, check};
 use esker_engine::ops::prune::{PruneOptions, prune};
-use esker_engine::store::Store;
+use esker_engine::testing::MeanwhileStore;
 use esker_tests::{
-    CancelAfter, Copies, Item, MemorySource, TempRepo, issues_and_files, noise, runtime, words,
-};
-use futures::stream::BoxStream;
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CancelAfter, Copies, Item, MemorySource, TempRepo, issues_and_files, noise, words,
 };
 
 fn share(repo: &TempRepo, share: Share) -> CheckReport {
@@ -114,78 +106,6 @@ fn what_was_proven_before_an_interruption_stays_proven() {
     assert!(left.proven_bytes > 0 && left.unproven_packs > 0, "{left:?}");
 }
 
-/// A store in which somebody else is at work as soon as a pack is read.
-struct Meanwhile {
-    inner: Arc<dyn ObjectStore>,
-    is_due: AtomicBool,
-    at: &'static str,
-    work: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Meanwhile {
-    fn come_upon(&self, path: &str) {
-        if path.starts_with(self.at) && self.is_due.swap(false, Ordering::Relaxed) {
-            std::thread::scope(|scope| scope.spawn(|| (self.work)()).join().expect("others work"));
-        }
-    }
-}
-
-impl fmt::Debug for Meanwhile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meanwhile")
-    }
-}
-
-impl fmt::Display for Meanwhile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("meanwhile")
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Meanwhile {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.come_upon(location.as_ref());
-        self.inner.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-}
-
 /// A repository of which most is garbage, packs of all kinds and repacked ones among it.
 fn mostly_forgotten() -> (TempRepo, Copies) {
     let repo = TempRepo::memory();
@@ -215,25 +135,17 @@ fn a_collector_beside_a_check_makes_no_findings() {
         for read_data in [None, Some(Share::All)] {
             let (repo, copies) = mostly_forgotten();
             let other = repo.another_client();
-            let raw = Arc::clone(repo.raw());
             let work = move || {
                 let options = PruneOptions { max_waste: 0.0, ..PruneOptions::default() };
                 let report = prune(&other.open(), &options, &other.ctx()).expect("collected");
                 assert!(report.deleted_packs > 0, "{report:?}");
             };
-            let store = Arc::new(Meanwhile {
-                inner: raw,
-                is_due: AtomicBool::new(false),
-                at,
-                work: Box::new(work),
-            });
-            let shared: Arc<dyn ObjectStore> = Arc::clone(&store) as _;
-            let repository =
-                repo.try_open(Store::new(shared, "meanwhile", runtime())).expect("it opens");
-            store.is_due.store(true, Ordering::Relaxed);
+            let store = MeanwhileStore::new(repo.raw(), &format!("GET {at}"), work);
+            let repository = repo.try_open(store.store()).expect("it opens");
+            store.arm();
             let options = CheckOptions { read_data, workers: 1, ..CheckOptions::default() };
             let report = check(&repository, &options, &repo.ctx()).expect("a check");
-            assert!(!store.is_due.load(Ordering::Relaxed), "{at}: the collector was not at work");
+            assert!(store.is_done(), "{at}: the collector was not at work");
             assert_eq!(report.findings, [], "{at} {read_data:?}");
             repo.assert_sound();
             copies.assert_equal(&repo);

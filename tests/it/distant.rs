@@ -122,3 +122,30 @@ fn many_small_sessions_open_with_few_requests() {
     // The second time it remembers the bundles.
     repo.assert_sound();
 }
+
+/// What marks say counts in the order of their names, whether a bundle has them or not.
+#[test]
+fn a_mark_that_turns_up_late_keeps_its_place() {
+    let repo = TempRepo::memory();
+    repo.create_proven();
+    let source = MemorySource::new("small", &["issues"]);
+    source.put("issues", "issue/1", Item::document(words(1, 200)));
+    repo.backup(&source);
+    let slot = [repo.snapshots()[0].slot];
+    let say = |action, tag: Option<&str>| {
+        repo.open().mark(action, &slot, tag, &repo.ctx()).expect("it is said");
+    };
+    say(MarkAction::Forget, None);
+    let marks = repo.names().into_iter().filter(|it| it.starts_with("marks/"));
+    let forgotten = marks.last().expect("a mark");
+    let bytes = repo.bytes(&forgotten);
+    repo.delete(&forgotten);
+    say(MarkAction::Undelete, None);
+    (0..20).for_each(|_| say(MarkAction::Tag, Some("kept")));
+    repo.backup(&source);
+    assert!(repo.names().iter().any(|it| it.starts_with("history/")), "they are bundled");
+    repo.replace(&forgotten, bytes);
+    let snapshots = repo.snapshots();
+    assert_eq!(snapshots.len(), 2, "it was forgotten before it was brought back");
+    assert_eq!(snapshots[0].tags, ["kept"]);
+}

@@ -48,7 +48,7 @@ pub fn merge(
     runs.push((Box::new(records.into_iter().map(Ok)) as Box<dyn Iterator<Item = _>>).peekable());
 
     // What they have replaced is replaced still: so the newest segment names all that need not be opened.
-    let before = segments.iter().flat_map(|segment| segment.replaces());
+    let before = segments.iter().flat_map(|segment| segment.still_replaces());
     let replaces: BTreeSet<_> = segments.iter().map(|it| it.id()).chain(before.copied()).collect();
     let mut writer = SegmentWriter::new(keys, replaces.into_iter().collect(), packs.packs)?;
     write_runs(runs, &mut writer)?;

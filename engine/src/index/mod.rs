@@ -225,9 +225,8 @@ impl Index {
         self.replaced.iter().copied()
     }
 
-    /// Forgets replaced segments that are not there any more, so that merges do not name them for ever.
+    /// Learns which replaced segments are there still: merges do not name the others for ever.
     pub fn retain_replaced(&mut self, is_there: impl Fn(&SegmentId) -> bool) {
-        self.replaced.retain(&is_there);
         for segment in &mut self.segments {
             segment.retain_replaced(&is_there);
         }

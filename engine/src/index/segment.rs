@@ -55,6 +55,8 @@ pub struct Segment {
     reader: Arc<dyn ReadSegment>,
     cache: Arc<BlockCache>,
     replaces: Vec<SegmentId>,
+    /// Those of them that are there still, as far as is known.
+    present: Vec<SegmentId>,
     packs: Vec<Arc<PackInfo>>,
     filter: PrefixFilter,
     fences: Vec<Fence>,
@@ -161,6 +163,7 @@ impl Segment {
             reader: Arc::clone(&opening.reader),
             cache: Arc::clone(cache),
             replaces: Vec::new(),
+            present: Vec::new(),
             packs: Vec::new(),
             filter: PrefixFilter::default(),
             fences: Vec::new(),
@@ -199,6 +202,7 @@ impl Segment {
         let sealed = opening.part(Part::Filter, filter_start..directory_start)?;
         let plain = self.unseal(Part::Filter, FILTER_NONCE, sealed.into())?;
         self.filter = PrefixFilter::decode(plain).map_err(corrupt(self.id, Part::Filter))?;
+        self.present.clone_from(&directory.replaces);
         self.replaces = directory.replaces;
         self.packs = directory.packs;
         self.records = directory.records;
@@ -230,9 +234,14 @@ impl Segment {
         &self.replaces
     }
 
-    /// Forgets those of the segments it replaces that are not there any more.
+    /// Those of the segments it replaces that are there still, as far as is known: a merge names them.
+    pub(super) fn still_replaces(&self) -> &[SegmentId] {
+        &self.present
+    }
+
+    /// Learns which of the segments it replaces are there still.
     pub(super) fn retain_replaced(&mut self, is_there: impl Fn(&SegmentId) -> bool) {
-        self.replaces.retain(is_there);
+        self.present.retain(is_there);
     }
 
     /// Number of records.

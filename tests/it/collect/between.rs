@@ -1,0 +1,128 @@
+//! What others do between two steps of a collector or a writer.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use esker_engine::Error;
+use esker_engine::format::commit::MarkAction;
+use esker_engine::ops::backup::backup;
+use esker_engine::ops::prune::{PruneError, prune};
+use esker_engine::testing::MeanwhileStore;
+use esker_tests::{Item, noise, small_options};
+
+use super::{Days, collect, mark, patient};
+
+/// The collector began after the writer had taken the epoch, and did not see its marker: it would not wait for it.
+#[test]
+fn a_session_that_a_collector_did_not_see_begins_again() {
+    let mut days = Days::new(4);
+    days.forget(0..3);
+    let other = days.repo.another_client();
+    let store = MeanwhileStore::new(days.repo.raw(), "PUT sessions/", move || {
+        let report = collect(&other, &patient());
+        assert!(report.deleted_packs > 0 && report.waiting_for.is_empty(), "{report:?}");
+    });
+    let repository = days.repo.try_open(store.store()).expect("it opens");
+    store.arm();
+    days.change();
+    let report = backup(&repository, &days.source, &small_options(), &days.repo.ctx());
+    assert!(store.is_done());
+    days.note(&report.expect("a backup"));
+    days.assert_whole();
+    collect(&days.repo, &patient());
+    days.assert_whole();
+}
+
+#[test]
+fn nobody_builds_upon_what_is_about_to_go() {
+    let mut days = Days::new(4);
+    let newest = days.ids[3];
+    // Somebody is at work, so the collector waits after it has condemned.
+    let other = days.repo.another_client();
+    let repository = other.open();
+    let session = repository.open_session(&days.repo.ctx()).expect("a session");
+    mark(&days.repo, MarkAction::Forget, &days.ids.clone());
+    let report = collect(&days.repo, &patient());
+    assert_eq!(report.waiting_for.len(), 1, "{report:?}");
+    mark(&days.repo, MarkAction::Undelete, &[newest]);
+    days.change();
+    let report = days.repo.backup(&days.source);
+    assert_eq!(report.parent, None, "it may go yet");
+    days.note(&report);
+    repository.abandon(&session, &days.repo.ctx()).expect("it ends");
+    collect(&days.repo, &patient());
+    (0..3).for_each(|day| days.copies.forget(days.ids[day]));
+    days.assert_whole();
+}
+
+/// A backup that began before the packs were condemned, and ended before sessions were listed again, needs one of them.
+#[test]
+fn what_a_backup_between_the_halves_needs_is_rescued() {
+    let mut days = Days::new(5);
+    days.forget(0..3);
+    // It was deleted, and comes back: its content is in a pack of which nothing lives.
+    days.source.put("files", "of day 0", Item::file(noise(500, 60_000)));
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let (other, source, made) =
+        (days.repo.another_client(), days.source.clone(), Arc::clone(&reports));
+    let store = MeanwhileStore::new(days.repo.raw(), "PUT gc/00000001/condemned", move || {
+        made.lock().expect("one thread").push(other.backup(&source));
+    });
+    let repository = days.repo.try_open(store.store()).expect("it opens");
+    store.arm();
+    let report = prune(&repository, &patient(), &days.repo.ctx()).expect("it collects");
+    assert!(store.is_done() && report.rescued_packs > 0, "{report:?}");
+    assert_eq!((report.dropped_commits, report.waiting_for.len()), (3, 0), "{report:?}");
+    let made = reports.lock().expect("one thread").pop().expect("a backup");
+    days.note(&made);
+    days.assert_whole();
+}
+
+/// Somebody may have built upon what was not on the list.
+#[test]
+fn what_is_forgotten_between_the_halves_stays_until_the_next_time() {
+    let mut days = Days::new(5);
+    days.forget(0..2);
+    let (other, late) = (days.repo.another_client(), days.ids[2]);
+    let store = MeanwhileStore::new(days.repo.raw(), "PUT gc/00000001/closed", move || {
+        mark(&other, MarkAction::Forget, &[late]);
+    });
+    let repository = days.repo.try_open(store.store()).expect("it opens");
+    store.arm();
+    let report = prune(&repository, &patient(), &days.repo.ctx()).expect("it collects");
+    assert!(store.is_done());
+    assert_eq!(report.dropped_commits, 2, "{report:?}");
+    mark(&days.repo, MarkAction::Undelete, &[late]);
+    days.assert_whole();
+}
+
+#[test]
+fn what_is_lost_stops_the_collector() {
+    let mut days = Days::new(2);
+    // Too large for a pack that holds trees as well.
+    days.source.put("files", "large", Item::file(noise(9, 3_500_000)));
+    days.day();
+    days.forget(0..1);
+    let mut lost = 0;
+    for name in days.repo.names().iter().filter(|it| it.starts_with("packs/")) {
+        let repo = days.repo.fork();
+        repo.delete(name);
+        let before = repo.names();
+        match prune(&repo.open(), &patient(), &repo.ctx()) {
+            Err(Error::Prune(PruneError::Lost { path, .. })) => {
+                assert!(path.starts_with('/'), "who needs it is named: {path:?}");
+                lost += 1;
+            }
+            Err(Error::Prune(PruneError::Unreadable { .. })) => {}
+            Err(error) => panic!("{name}: {error:?}"),
+            // Nobody needed it.
+            Ok(_) => {
+                days.copies.assert_equal(&repo);
+                continue;
+            }
+        }
+        let kept: HashSet<_> = repo.names().into_iter().collect();
+        assert!(before.iter().all(|it| kept.contains(it)), "{name}: nothing was deleted");
+    }
+    assert!(lost > 0);
+}
