@@ -8,7 +8,7 @@ use crate::random::Random;
 use crate::world::{Ended, State, World};
 
 /// Changes a folder and backs it up, again and again.
-pub fn write(world: &World, number: u64) {
+pub(crate) fn write(world: &World, number: u64) {
     let actor = format!("writer-{number}");
     let mut random = Random::new(world.seed ^ (number << 32));
     let source = world.folder.join(&actor);
@@ -45,7 +45,7 @@ pub fn write(world: &World, number: u64) {
 }
 
 /// Forgets by a policy and by ids, and brings back.
-pub fn forget(world: &World) {
+pub(crate) fn forget(world: &World) {
     let mut random = Random::new(world.seed ^ 0xf0);
     while world.goes_on() {
         match random.below(3) {
@@ -120,7 +120,7 @@ fn resolve(world: &World) {
 }
 
 /// Collects garbage.
-pub fn collect(world: &World, number: u64) {
+pub(crate) fn collect(world: &World, number: u64) {
     let actor = format!("collector-{number}");
     let mut random = Random::new(world.seed ^ (0xc0 + number));
     let patience = world.patience.to_string();
@@ -151,7 +151,7 @@ pub fn collect(world: &World, number: u64) {
 }
 
 /// Restores what is kept, now and then checks everything.
-pub fn read(world: &World, number: u64) {
+pub(crate) fn read(world: &World, number: u64) {
     let actor = format!("reader-{number}");
     let mut random = Random::new(world.seed ^ (0xd0 + number));
     while world.goes_on() {
@@ -172,7 +172,12 @@ fn check(world: &World, actor: &str, random: &mut Random) {
 }
 
 /// Restores a snapshot and compares; false where it was not compared.
-pub fn restore(world: &World, actor: &str, id: &str, run: impl FnOnce(&[&str]) -> Ended) -> bool {
+pub(crate) fn restore(
+    world: &World,
+    actor: &str,
+    id: &str,
+    run: impl FnOnce(&[&str]) -> Ended,
+) -> bool {
     let Some(before) = world.truth().snapshots.get(id).cloned() else { return false };
     let folder = world.folder.join(format!("restored-{actor}"));
     let _ = fs::remove_dir_all(&folder);

@@ -11,7 +11,7 @@ use crate::world::{State, World};
 const ACTOR: &str = "last";
 
 /// Collects in quiet, checks, restores, and compares the size with that of a fresh repository.
-pub fn verify(world: &World) {
+pub(crate) fn verify(world: &World) {
     // Nobody is at work any more: no session is waited for.
     for _ in 0..2 {
         if !succeeds(world, &["prune", "--json", "--patience", "0"]) {

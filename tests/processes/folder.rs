@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::random::Random;
 
 /// What is in a folder: of each path the hash, the length, and the time of the last change.
-pub type Content = BTreeMap<String, (blake3::Hash, u64, (i64, i64))>;
+pub(crate) type Content = BTreeMap<String, (blake3::Hash, u64, (i64, i64))>;
 
 /// Reads a folder.
-pub fn read(top: &Path) -> Content {
+pub(crate) fn read(top: &Path) -> Content {
     let mut content = Content::new();
     let mut waiting = vec![top.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -33,7 +33,7 @@ pub fn read(top: &Path) -> Content {
 }
 
 /// Changes a folder by a few steps. Some contents come from a pool that all writers share.
-pub fn change(top: &Path, random: &mut Random) {
+pub(crate) fn change(top: &Path, random: &mut Random) {
     for _ in 0..=random.below(6) {
         let names: Vec<PathBuf> = read(top).keys().map(|name| top.join(name)).collect();
         let fresh = top.join(format!("{}/{}", random.below(5), random.below(1000)));

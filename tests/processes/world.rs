@@ -17,7 +17,7 @@ use crate::random::Random;
 
 /// What is known of a snapshot's visibility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// It must restore.
     Kept,
     /// It was forgotten, and nothing brought it back.
@@ -30,7 +30,7 @@ pub enum State {
 
 /// A snapshot that was committed.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub(crate) struct Known {
     /// What it may hold: one content, or several where it is not known which of several killed backups made it.
     pub contents: Vec<Arc<Content>>,
     /// Whether it must restore.
@@ -41,7 +41,7 @@ pub struct Known {
 
 /// What the repository must hold.
 #[derive(Debug, Default)]
-pub struct Truth {
+pub(crate) struct Truth {
     /// The snapshots by their ids.
     pub snapshots: BTreeMap<String, Known>,
     /// A policy is at work, which may forget what is not known yet.
@@ -50,14 +50,14 @@ pub struct Truth {
 
 impl Truth {
     /// Takes note of a commit.
-    pub fn committed(&mut self, id: &str, contents: Vec<Arc<Content>>) {
+    pub(crate) fn committed(&mut self, id: &str, contents: Vec<Arc<Content>>) {
         let state = if self.is_policy_at_work { State::Doubtful } else { State::Kept };
         let known = Known { contents, state, changes: 0 };
         self.snapshots.entry(id.to_owned()).or_insert(known);
     }
 
     /// Changes what is known of a snapshot.
-    pub fn set(&mut self, id: &str, state: State) {
+    pub(crate) fn set(&mut self, id: &str, state: State) {
         if let Some(known) = self.snapshots.get_mut(id) {
             known.changes += u64::from(known.state != state);
             known.state = state;
@@ -65,7 +65,7 @@ impl Truth {
     }
 
     /// Those in a state.
-    pub fn all(&self, state: State) -> Vec<String> {
+    pub(crate) fn all(&self, state: State) -> Vec<String> {
         let found = self.snapshots.iter().filter(|(_, known)| known.state == state);
         found.map(|(id, _)| id.clone()).collect()
     }
@@ -73,16 +73,16 @@ impl Truth {
 
 /// What happened so far.
 #[derive(Default)]
-pub struct Counts(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct Counts(Mutex<BTreeMap<String, u64>>);
 
 impl Counts {
     /// Adds to a number.
-    pub fn add(&self, what: &str, count: u64) {
+    pub(crate) fn add(&self, what: &str, count: u64) {
         *self.0.lock().expect("no actor panics here").entry(what.to_owned()).or_default() += count;
     }
 
     /// All of it on one line.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let counts = self.0.lock().expect("no actor panics here");
         counts.iter().map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
     }
@@ -90,7 +90,7 @@ impl Counts {
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Who ran what, and when.
     pub what: String,
     /// Its exit code; `None` where we killed it.
@@ -103,25 +103,25 @@ pub struct Ended {
 
 impl Ended {
     /// True where it did all it should.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.code == Some(0)
     }
 
     /// True where it was killed, or failed with one of the messages.
-    pub fn is_legal_failure(&self, messages: &[&str]) -> bool {
+    pub(crate) fn is_legal_failure(&self, messages: &[&str]) -> bool {
         self.code.is_none()
             || (self.code == Some(1) && messages.iter().any(|message| self.err.contains(message)))
     }
 
     /// The last line of the output as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let line = self.out.trim().lines().last().unwrap_or_default();
         serde_json::from_str(line).unwrap_or(Value::Null)
     }
 }
 
 /// What all actors share.
-pub struct World {
+pub(crate) struct World {
     /// The folder with everything; kept where the test fails.
     pub folder: PathBuf,
     /// The repository.
@@ -150,17 +150,17 @@ pub struct World {
 
 impl World {
     /// What the repository must hold.
-    pub fn truth(&self) -> MutexGuard<'_, Truth> {
+    pub(crate) fn truth(&self) -> MutexGuard<'_, Truth> {
         self.truth.lock().expect("no actor panics here")
     }
 
     /// True until the actors end.
-    pub fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         Instant::now() < self.end && !self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Takes note of what must not happen.
-    pub fn fail(&self, what: &str) {
+    pub(crate) fn fail(&self, what: &str) {
         let mut failure = self.failure.lock().expect("no actor panics here");
         let second = self.begin.elapsed().as_secs();
         failure.get_or_insert_with(|| format!("seed {}, second {second}: {what}", self.seed));
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Fails because of how a command ended.
-    pub fn fail_by(&self, ended: &Ended) {
+    pub(crate) fn fail_by(&self, ended: &Ended) {
         self.fail(&format!(
             "{} ended with {:?}\n{}{}",
             ended.what, ended.code, ended.out, ended.err
@@ -176,13 +176,13 @@ impl World {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, actor: &str, repo: &str, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, actor: &str, repo: &str, args: &[&str]) -> Ended {
         let mut trouble = Trouble::None;
         self.start(actor, repo, args, &mut trouble)
     }
 
     /// Runs a command; at random it is killed, or sleeps for a while.
-    pub fn risk(&self, actor: &str, args: &[&str], random: &mut Random) -> Ended {
+    pub(crate) fn risk(&self, actor: &str, args: &[&str], random: &mut Random) -> Ended {
         let mut trouble = Trouble::choose(self.patience, random);
         self.start(actor, &self.place, args, &mut trouble)
     }
@@ -251,7 +251,11 @@ impl World {
     }
 
     /// All snapshots that are listed, and whether they are forgotten; of a source where one is named.
-    pub fn listed(&self, actor: &str, source: Option<&str>) -> Option<BTreeMap<String, bool>> {
+    pub(crate) fn listed(
+        &self,
+        actor: &str,
+        source: Option<&str>,
+    ) -> Option<BTreeMap<String, bool>> {
         let mut args = vec!["snapshots", "--all", "--json"];
         args.extend(source.iter().flat_map(|source| ["--source", source]));
         let ended = self.run(actor, &self.place, &args);
@@ -271,7 +275,7 @@ impl World {
 
 /// What happens to a command.
 #[derive(Debug)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing.
     None,
     /// It is killed after a time.
