@@ -1,5 +1,7 @@
 //! `esker prune`
 
+use std::time::Duration;
+
 use esker_engine::format::name::SessionName;
 use esker_engine::ops::prune::{PruneOptions, PrunePlan, PruneReport, prune};
 use serde::Serialize;
@@ -40,15 +42,20 @@ struct How {
     /// Nobody else uses the repository: end all open sessions, and delete at once
     #[arg(long)]
     exclusive: bool,
+    /// End sessions that are open for more seconds than these; for tests that cannot wait for a day
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    patience: Option<u64>,
 }
 
 impl How {
     fn options(&self) -> PruneOptions {
+        let usual = PruneOptions::default();
         PruneOptions {
             max_waste: self.max_waste,
             max_repack: self.max_repack.unwrap_or(u64::MAX),
             exclusive: self.exclusive,
-            ..PruneOptions::default()
+            patience: self.patience.map_or(usual.patience, Duration::from_secs),
+            ..usual
         }
     }
 }
