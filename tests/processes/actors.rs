@@ -93,7 +93,7 @@ fn bring_back(world: &World, random: &mut Random) {
         return;
     }
     // It may be gone, or about to go.
-    let legal = ["were swept", "just deciding", "no snapshot"];
+    let legal = ["were swept", "just deciding", "no snapshot", "no forgotten snapshot"];
     if !ended.is_legal_failure(&legal) {
         world.fail_by(&ended);
     }
@@ -155,9 +155,11 @@ pub(crate) fn read(world: &World, number: u64) {
     let actor = format!("reader-{number}");
     let mut random = Random::new(world.seed ^ (0xd0 + number));
     while world.goes_on() {
+        // A statement of its own: the truth must not stay locked while the command runs.
+        let chosen = random.one_of(&world.truth().all(State::Kept));
         if random.percent(8) {
             check(world, &actor, &mut random);
-        } else if let Some(id) = random.one_of(&world.truth().all(State::Kept)) {
+        } else if let Some(id) = chosen {
             restore(world, &actor, &id, |args| world.risk(&actor, args, &mut random));
         }
         pause(&mut random, 500);

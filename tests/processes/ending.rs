@@ -1,5 +1,6 @@
 //! When all actors have ended: what is kept is whole, and nothing else takes room.
 
+use std::collections::HashSet;
 use std::fs;
 
 use esker_engine::store::{Store, StoreOptions};
@@ -56,9 +57,12 @@ fn succeeds(world: &World, args: &[&str]) -> bool {
 fn measure(world: &World, fresh: &str) {
     let used = objects(world, &world.place);
     let needed: u64 = objects(world, fresh).iter().map(|(_, length)| length).sum();
-    let open: Vec<_> = used.iter().filter(|(name, _)| name.starts_with("sessions/")).collect();
+    let slots: HashSet<_> =
+        used.iter().filter_map(|(name, _)| name.strip_prefix("commits/")).collect();
+    let markers = used.iter().filter_map(|(name, _)| name.strip_prefix("sessions/"));
+    let open: Vec<_> = markers.filter(|session| !slots.contains(session)).collect();
     if !open.is_empty() {
-        world.fail(&format!("sessions are left: {open:?}"));
+        world.fail(&format!("sessions are left open: {open:?}"));
     }
     let used: u64 = used.iter().map(|(_, length)| length).sum();
     world.counts.add("bytes stored", used);

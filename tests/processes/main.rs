@@ -71,13 +71,11 @@ fn run(name: &str, place: Option<String>, variables: Vec<(&'static str, String)>
 }
 
 #[test]
-#[ignore = "not run yet since it was written"]
 fn processes_that_are_killed_lose_nothing_in_a_folder() {
     run("a folder", None, Vec::new());
 }
 
 #[test]
-#[ignore = "not run yet since it was written"]
 fn processes_that_are_killed_lose_nothing_in_an_object_store() {
     let Ok(place) = std::env::var("ESKER_TEST_SEAWEEDFS") else {
         let is_required = std::env::var_os("ESKER_REQUIRE_SERVERS").is_some();

@@ -95,4 +95,8 @@ export ESKER_TEST_MINISTACK=s3://esker ESKER_TEST_MINISTACK_ENDPOINT="http://127
 export ESKER_TEST_AZURITE=az://esker ESKER_TEST_AZURITE_ENDPOINT="http://127.0.0.1:$azurite/devstoreaccount1"
 export ESKER_TEST_WEBDAV="http://127.0.0.1:$webdav/some%20folder"
 export ESKER_TEST_S3RVER=s3://esker ESKER_TEST_S3RVER_ENDPOINT="http://127.0.0.1:$s3rver"
-cd "$here/../.." && cargo test --locked -p esker-tests --test servers
+cd "$here/../.."
+cargo test --locked -p esker-tests --test servers
+# Real processes that are killed: a minute of it here, ten by hand before a release.
+ESKER_PROCESS_TEST_SECONDS=${ESKER_PROCESS_TEST_SECONDS:-60} \
+    cargo test --locked -p esker-tests --test processes -- --nocapture

@@ -100,7 +100,7 @@ fn what_is_forgotten_between_the_halves_stays_until_the_next_time() {
 fn what_is_lost_stops_the_collector() {
     let mut days = Days::new(2);
     // Too large for a pack that holds trees as well.
-    days.source.put("files", "large", Item::file(noise(9, 3_500_000)));
+    days.source.put("files", "large", Item::file(noise(9, 20_000_000)));
     days.day();
     days.forget(0..1);
     let mut lost = 0;

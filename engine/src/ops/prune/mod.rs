@@ -26,7 +26,10 @@ use crate::format::gc::Condemned;
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::SealedKind;
 use crate::ops::forget;
-use crate::repo::{BODY_VERSION, CacheSizes, History, Objects, Repository, Session, Snapshot};
+use crate::problem::ErrorKind;
+use crate::repo::{
+    BODY_VERSION, CacheSizes, Decisions, History, Objects, Repository, Session, Snapshot,
+};
 use crate::store::{Created, Durability};
 
 /// How garbage is collected.
@@ -86,11 +89,41 @@ pub fn prune(
     options: &PruneOptions,
     ctx: &RunContext,
 ) -> Result<PruneReport, Error> {
+    if !options.dry_run && !options.exclusive {
+        refuse_unproven(repository)?;
+    }
+    let before = repository.decisions()?;
+    let done = prune_alone(repository, options, ctx);
+    // Whatever stopped it, somebody else has collected meanwhile, and it saw half of before and half of after.
+    match done {
+        Err(error) if error.kind() != ErrorKind::Cancelled => match repository.decisions() {
+            Ok(now) if others_decided(repository, &before, &now) => {
+                tracing::debug!(%error, "another collector was at work");
+                Err(PruneError::Late { epoch: now.epoch }.into())
+            }
+            _ => Err(error),
+        },
+        done => done,
+    }
+}
+
+/// True where there is a decision that was not there before, and the newest one is not ours.
+fn others_decided(repository: &Repository, before: &Decisions, now: &Decisions) -> bool {
+    let own = repository.client().writer();
+    let condemned = now.condemned.as_ref().map(|(epoch, it)| (*epoch, it.by));
+    let swept = now.swept.as_ref().map(|(epoch, it)| (*epoch, it.by));
+    let is_new = now.epoch > before.epoch || now.floor() > before.floor();
+    is_new
+        && condemned.into_iter().chain(swept).any(|(epoch, by)| epoch > before.floor() && by != own)
+}
+
+fn prune_alone(
+    repository: &Arc<Repository>,
+    options: &PruneOptions,
+    ctx: &RunContext,
+) -> Result<PruneReport, Error> {
     let mut report = PruneReport::default();
     if !options.dry_run {
-        if !options.exclusive {
-            refuse_unproven(repository)?;
-        }
         repository.fence_dead_sessions(ctx)?;
         // The packs of those who died elsewhere are garbage only when their sessions have ended.
         sweep::settle(repository, u32::MAX, options, ctx)?;
