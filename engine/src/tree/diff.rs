@@ -105,16 +105,11 @@ impl Diff {
         }
     }
 
-    /// Where the next node of either side was not read yet, reads it with those that differ after it, level by level.
+    /// Reads the nodes that differ from here on, level by level, as many as are worth one wait.
     fn read_ahead(&mut self) {
-        if !self.old.lacks_next() && !self.new.lacks_next() {
-            return;
-        }
-        self.old.forget_if_many();
-        self.new.forget_if_many();
+        let (mut old_left, mut new_left) = (self.old.room(), self.new.room());
         let (mut old, mut new) = (self.old.subtrees(), self.new.subtrees());
-        let mut left = BATCH;
-        while left > 0 {
+        while old_left + new_left > 0 {
             let olds: HashSet<_> = old.iter().map(|it| it.id).collect();
             let news: HashSet<_> = new.iter().map(|it| it.id).collect();
             old.retain(|it| !news.contains(&it.id));
@@ -122,8 +117,8 @@ impl Diff {
             let Some(level) = old.iter().chain(&new).map(|it| it.level).max() else {
                 return;
             };
-            old = self.old.read_level(old, level, &mut left);
-            new = self.new.read_level(new, level, &mut left);
+            old = self.old.read_level(old, level, &mut old_left);
+            new = self.new.read_level(new, level, &mut new_left);
         }
     }
 
@@ -137,12 +132,17 @@ impl Diff {
                     (None, None)
                 }
                 Move::TakeBoth => (self.old.open()?, self.new.open()?),
-                side @ (Move::Old | Move::New) => {
-                    self.read_ahead();
-                    match side {
-                        Move::Old => (self.old.open()?, None),
-                        _ => (None, self.new.open()?),
+                Move::Old => {
+                    if self.old.lacks_next() {
+                        self.read_ahead();
                     }
+                    (self.old.open()?, None)
+                }
+                Move::New => {
+                    if self.new.lacks_next() {
+                        self.read_ahead();
+                    }
+                    (None, self.new.open()?)
                 }
             };
             let Some(Item { key, .. }) = old.as_ref().or(new.as_ref()) else {
@@ -171,9 +171,6 @@ impl Iterator for Diff {
 }
 
 impl std::iter::FusedIterator for Diff {}
-
-/// So many nodes are held that were read before their turn.
-const MOST_AHEAD: usize = 4 * BATCH;
 
 /// One of the trees, from some key on.
 struct Side {
@@ -241,11 +238,13 @@ impl Side {
         self.ahead.iter().rev().filter_map(subtree).take(BATCH).collect()
     }
 
-    /// Nodes that were read ahead too far are given up: they are read again in their turn.
-    fn forget_if_many(&mut self) {
-        if self.read.len() > MOST_AHEAD {
+    /// How many nodes may be read ahead. Each side has room of its own, so that neither runs far ahead of the other; where
+    /// there is none and the next node lacks, what is held was not needed after all.
+    fn room(&mut self) -> usize {
+        if self.lacks_next() && self.read.len() >= BATCH {
             self.read.clear();
         }
+        BATCH.saturating_sub(self.read.len())
     }
 
     /// Reads those nodes that are of a level, at most `left`, and puts what is below them in their places.

@@ -165,6 +165,20 @@ fn few_differences_read_few_nodes() {
     assert_eq!(old.objects.take_reads(), []);
 }
 
+#[test]
+fn many_differences_read_each_node_about_once() {
+    let old = Model::of(params(), numbered(20_000));
+    let mut new = Model::of(params(), numbered(20_000));
+    let keys: Vec<_> = new.map.keys().step_by(7).cloned().collect();
+    new.edit(keys.into_iter().map(|key| (key, Some(value(30, 1)))));
+    let nodes = old.reachable().0.len() + new.reachable().0.len();
+    old.objects.take_reads();
+    new.objects.take_reads();
+    check_diff(&old, &new);
+    let reads = old.objects.take_reads().len() + new.objects.take_reads().len();
+    assert!(reads <= nodes + nodes / 10, "{reads} reads of {nodes} nodes");
+}
+
 /// Shared subtrees are found although one tree is higher.
 #[test]
 fn differences_in_height_are_seen_through() {
