@@ -136,8 +136,8 @@ fn a_mark_that_turns_up_late_keeps_its_place() {
         repo.open().mark(action, &slot, tag, &repo.ctx()).expect("it is said");
     };
     say(MarkAction::Forget, None);
-    let marks = repo.names().into_iter().filter(|it| it.starts_with("marks/"));
-    let forgotten = marks.last().expect("a mark");
+    let mut marks = repo.names().into_iter().filter(|it| it.starts_with("marks/"));
+    let forgotten = marks.next_back().expect("a mark");
     let bytes = repo.bytes(&forgotten);
     repo.delete(&forgotten);
     say(MarkAction::Undelete, None);

@@ -191,7 +191,9 @@ impl Marks {
             let mut scan = index.scan(self.memory / 8);
             let (mut places, mut unclear) = (Vec::new(), Vec::new());
             while let Some(prefix) = scan.next(&mut places).map_err(RepoError::from)? {
-                places.iter().for_each(|place| self.count(place));
+                for place in &places {
+                    self.count(place);
+                }
                 while let Some(id) = living.filter(|id| id.prefix() < prefix) {
                     strays.push(id)?;
                     living = sorted.next()?;
