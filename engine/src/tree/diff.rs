@@ -172,6 +172,9 @@ impl Iterator for Diff {
 
 impl std::iter::FusedIterator for Diff {}
 
+/// So many nodes of each level above the leaves are read ahead at a time.
+const ABOVE_LEAVES: usize = 16;
+
 /// One of the trees, from some key on.
 struct Side {
     reader: Arc<dyn ReadObject>,
@@ -250,7 +253,9 @@ impl Side {
     /// Reads those nodes that are of a level, at most `left`, and puts what is below them in their places.
     fn read_level(&mut self, nodes: Vec<Expected>, level: u8, left: &mut usize) -> Vec<Expected> {
         let is_wanted = |it: &&Expected| it.level == level && self.known(it).is_none();
-        let wanted: Vec<_> = nodes.iter().filter(is_wanted).take(*left).cloned().collect();
+        // Few above the leaves: there must be room for what is below them.
+        let most = if level > 0 { (*left).min(ABOVE_LEAVES) } else { *left };
+        let wanted: Vec<_> = nodes.iter().filter(is_wanted).take(most).cloned().collect();
         *left -= wanted.len();
         let loaded: Vec<_> = Expected::load_many(&*self.reader, &wanted).collect();
         for (subtree, node) in wanted.iter().zip(loaded) {

@@ -167,16 +167,18 @@ fn few_differences_read_few_nodes() {
 
 #[test]
 fn many_differences_read_each_node_about_once() {
-    let old = Model::of(params(), numbered(20_000));
-    let mut new = Model::of(params(), numbered(20_000));
-    let keys: Vec<_> = new.map.keys().step_by(7).cloned().collect();
-    new.edit(keys.into_iter().map(|key| (key, Some(value(30, 1)))));
-    let nodes = old.reachable().0.len() + new.reachable().0.len();
-    old.objects.take_reads();
-    new.objects.take_reads();
-    check_diff(&old, &new);
-    let reads = old.objects.take_reads().len() + new.objects.take_reads().len();
-    assert!(reads <= nodes + nodes / 10, "{reads} reads of {nodes} nodes");
+    for (params, step) in [(params(), 7), (small_params(), 7), (small_params(), 60)] {
+        let old = Model::of(params.clone(), numbered(20_000));
+        let mut new = Model::of(params, numbered(20_000));
+        let keys: Vec<_> = new.map.keys().step_by(step).cloned().collect();
+        new.edit(keys.into_iter().map(|key| (key, Some(value(30, 1)))));
+        let nodes = old.reachable().0.len() + new.reachable().0.len();
+        old.objects.take_reads();
+        new.objects.take_reads();
+        check_diff(&old, &new);
+        let reads = old.objects.take_reads().len() + new.objects.take_reads().len();
+        assert!(reads <= nodes + nodes / 10, "{reads} reads of {nodes} nodes, each {step}th");
+    }
 }
 
 /// Shared subtrees are found although one tree is higher.
