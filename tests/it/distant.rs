@@ -149,3 +149,25 @@ fn a_mark_that_turns_up_late_keeps_its_place() {
     assert_eq!(snapshots.len(), 2, "it was forgotten before it was brought back");
     assert_eq!(snapshots[0].tags, ["kept"]);
 }
+
+/// A bundle must stay small enough to be read, so what is large stays by itself.
+#[test]
+fn what_is_large_is_in_no_bundle() {
+    let repo = TempRepo::memory();
+    repo.create_proven();
+    let source = MemorySource::new("small", &["issues"]);
+    source.put("issues", "issue/1", Item::document(words(1, 200)));
+    repo.backup(&source);
+    let slot = [repo.snapshots()[0].slot];
+    let large: String = noise(7, 1_500_000).iter().map(|byte| format!("{byte:02x}")).collect();
+    for tag in
+        [&large[..], "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"]
+    {
+        repo.open().mark(MarkAction::Tag, &slot, Some(tag), &repo.ctx()).expect("it is said");
+    }
+    repo.backup(&source);
+    repo.backup(&source);
+    let listed = repo.store().list("history").expect("a listing");
+    assert!(!listed.is_empty() && listed.iter().all(|it| it.length < 1024 * 1024), "{listed:?}");
+    assert!(repo.snapshots()[0].tags.contains(&large));
+}

@@ -1,6 +1,6 @@
 //! Commits and marks are small and many: bundles hold copies of them, so that opening an old repository takes few requests.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -17,6 +17,8 @@ use crate::store::{Created, Durability, Listed};
 pub(crate) const LOOSE_LIMIT: usize = 16;
 /// A bundle does not grow beyond this.
 const BUNDLE_BYTES: usize = /* 16 MiB */ 16 * 1024 * 1024;
+/// A commit or mark that is larger is in no bundle.
+const LARGE_OBJECT: usize = /* 1 MiB */ 1024 * 1024;
 /// The newest bundles are opened first: they name those that need not be opened.
 const FIRST_BUNDLES: usize = 2;
 
@@ -39,11 +41,11 @@ impl Bundles {
         self.open.retain(|id, _| !self.replaced.contains(id));
     }
 
-    /// The bundles that are merged with so many loose objects: each that has no more than were chosen before, the smallest first.
-    fn chosen(&self, loose: usize) -> Vec<BundleId> {
+    /// The bundles that are merged with so many loose objects of so many bytes: each that has no more than were chosen before, the smallest first.
+    fn chosen(&self, loose: usize, mut bytes: usize) -> Vec<BundleId> {
         let mut bundles: Vec<_> = self.open.iter().collect();
         bundles.sort_by_key(|(_, bundle)| bundle.objects.len());
-        let (mut objects, mut bytes) = (loose, 0);
+        let mut objects = loose;
         let is_next = |(_, bundle): &(&BundleId, &Bundle)| {
             bytes += bundle.objects.values().map(Bytes::len).sum::<usize>();
             let takes = bundle.objects.len() <= objects && bytes <= BUNDLE_BYTES;
@@ -107,18 +109,27 @@ impl Repository {
     /// # Errors
     /// If the store fails; nothing depends on it.
     pub fn merge_history(&self) -> Result<Option<BundleId>, RepoError> {
-        let mut listed = BTreeSet::new();
+        let mut listed = BTreeMap::new();
         for room in ["commits", "marks"] {
-            listed.extend(self.store().list(room)?.into_iter().map(|it| it.name));
+            let objects = self.store().list(room)?.into_iter();
+            listed.extend(objects.map(|it| (it.name, it.length as usize)));
         }
         let bundles = self.bundles()?;
-        let loose: Vec<String> =
-            listed.iter().filter(|it| !bundles.objects.contains_key(*it)).cloned().collect();
+        let mut bytes = 0;
+        // What is too large stays by itself, and what is too much waits for the next time.
+        let mut fits = |length: usize| {
+            let fits = length <= LARGE_OBJECT && bytes + length <= BUNDLE_BYTES;
+            bytes += if fits { length } else { 0 };
+            fits
+        };
+        let is_loose = |name: &String| !bundles.objects.contains_key(name);
+        let loose = listed.iter().filter(|(name, length)| is_loose(name) && fits(**length));
+        let loose: Vec<String> = loose.map(|(name, _)| name.clone()).collect();
         if loose.len() < LOOSE_LIMIT {
             return Ok(None);
         }
         let mut bundle = Bundle::default();
-        for id in bundles.chosen(loose.len()) {
+        for id in bundles.chosen(loose.len(), bytes) {
             let Some(chosen) = bundles.open.get(&id) else { continue };
             bundle.replaces.push(id);
             bundle.replaces.extend(&chosen.replaces);
@@ -126,7 +137,7 @@ impl Repository {
         }
         bundle.replaces.sort_unstable();
         bundle.replaces.dedup();
-        bundle.objects.retain(|name, _| listed.contains(name));
+        bundle.objects.retain(|name, _| listed.contains_key(name));
         for (name, read) in loose.iter().zip(self.store().read_many(&loose, MAX_SEALED_BYTES)) {
             let kind = match name.parse() {
                 Ok(ObjectName::Slot(_)) => SealedKind::Slot,

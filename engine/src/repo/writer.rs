@@ -1,26 +1,22 @@
 //! Storing objects: who has them already, which pack they go to, when the index learns of them.
 
-use std::collections::{BTreeSet, HashSet};
+mod merging;
+
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 
-use super::loading::is_gone;
 use super::objects::Objects;
 use super::{RepoError, Repository, Session};
 use crate::format::name::ObjectName;
 use crate::format::pack::{PackInfo, PackKind};
 use crate::id::{ObjectId, PackId, SegmentId, ShortId};
-use crate::index::{Record, Segment, build, merge};
+use crate::index::{Record, build};
 use crate::object::{Class, ObjectError, WriteObject};
 use crate::pack::{FinishedPack, FrameCodec, PackBuilder, RawFrame};
-use crate::parallel::{CONNECTIONS, map};
 use crate::store::{Created, Durability};
 
-/// A segment of this many objects is not merged with others any more.
-const LARGE_SEGMENT: u64 = 256 * 1024;
-/// So many loose packs and small segments are reason to merge some of them.
-const LOOSE_LIMIT: usize = 32;
 const SHARDS: usize = 16;
 
 /// How large things are that wait in memory.
@@ -357,56 +353,6 @@ impl ObjectWriter {
             None => Ok(std::mem::take(&mut uploads.ready)),
         }
     }
-
-    /// Merges the index of small sessions once there are many, so that opening stays cheap.
-    pub fn merge_loose(&self) -> Result<Option<SegmentId>, RepoError> {
-        let loose: Vec<_> = self.objects.with_index(|index| index.loose_packs().cloned().collect());
-        if loose.len() < LOOSE_LIMIT {
-            return Ok(None);
-        }
-        let tail = |pack: &Arc<PackInfo>| {
-            let (_, objects) = self.objects.read_pack_tail(pack.id, pack.kind, pack.length)?;
-            Ok((Arc::clone(pack), objects.as_ref().clone()))
-        };
-        let loose: Result<Vec<_>, RepoError> = map(CONNECTIONS, &loose, tail).into_iter().collect();
-        let built = loose.and_then(|loose| {
-            let records = |frames: &Vec<Vec<_>>| frames.iter().map(Vec::len).sum::<usize>() as u64;
-            let new = loose.iter().map(|(_, objects)| records(objects)).sum();
-            self.objects.with_index(|index| {
-                let chosen = chosen_segments(index.segments(), new);
-                let merged = merge(self.repository.keys(), &chosen, &loose, &BTreeSet::new());
-                merged.map_err(RepoError::from)
-            })
-        });
-        let built = match built {
-            // A collector has taken away what was to be merged: another writer's turn.
-            Err(error) if is_gone(&error) => return Ok(None),
-            built => built?,
-        };
-        self.publish_segment(built.id, built.bytes)?;
-        Ok(Some(built.id))
-    }
-}
-
-/// Segments that may be merged with others, the smallest first.
-fn small_segments(segments: &[Segment]) -> Vec<&Segment> {
-    let is_small = |segment: &&Segment| segment.record_count() < LARGE_SEGMENT;
-    let mut small: Vec<_> = segments.iter().filter(is_small).collect();
-    small.sort_by_key(|segment| segment.record_count());
-    small
-}
-
-/// The segments that are merged with so many new records: the smallest, and each that is no larger than what was chosen
-/// before. So a record is written again as often as its segment doubles, and segments are few.
-fn chosen_segments(segments: &[Segment], new: u64) -> Vec<&Segment> {
-    let small = small_segments(segments);
-    let mut records = small.first().map_or(0, |segment| segment.record_count()).max(new);
-    let is_next = |segment: &&Segment| {
-        let takes = segment.record_count() <= records;
-        records += segment.record_count();
-        takes
-    };
-    small.into_iter().take_while(is_next).collect()
 }
 
 /// What kind of content an object is of: each kind fills frames of its own.
