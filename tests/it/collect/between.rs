@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use esker_engine::Error;
 use esker_engine::format::commit::MarkAction;
+use esker_engine::format::name::ObjectName;
 use esker_engine::ops::backup::backup;
 use esker_engine::ops::prune::{PruneError, prune};
+use esker_engine::repo::{CacheSizes, Objects};
 use esker_engine::testing::MeanwhileStore;
 use esker_tests::{Item, noise, small_options};
 
@@ -125,4 +127,28 @@ fn what_is_lost_stops_the_collector() {
         assert!(before.iter().all(|it| kept.contains(it)), "{name}: nothing was deleted");
     }
     assert!(lost > 0);
+}
+
+/// Readers would look for objects in packs that are gone.
+#[test]
+fn the_index_forgets_packs_before_they_go() {
+    let mut days = Days::new(1);
+    // So much that there is a segment.
+    days.source.put("files", "large", Item::file(noise(9, 20_000_000)));
+    days.day();
+    days.source.remove("files", "large");
+    days.day();
+    days.forget(0..2);
+    let report = collect(&days.repo, &patient());
+    assert!(report.deleted_bytes > 18_000_000, "{report:?}");
+    let names = days.repo.names();
+    assert!(names.iter().any(|it| it.starts_with("index/")));
+    let objects = Objects::load(&days.repo.open(), CacheSizes::default()).expect("an index");
+    objects.with_index(|index| {
+        for pack in index.packs() {
+            let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
+            assert!(names.contains(&name), "{name} is listed and gone");
+        }
+    });
+    days.assert_whole();
 }

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use esker_engine::format::commit::MarkAction;
 use esker_engine::format::name::ObjectName;
-use esker_engine::format::pack::PackInfo;
 use esker_engine::id::SnapshotId;
 use esker_engine::ops::backup::{BackupOptions, BackupReport};
 use esker_engine::ops::prune::{PruneOptions, PruneReport, prune};
-use esker_engine::repo::{CacheSizes, Objects};
 use esker_tests::{
     Copies, Item, MemorySource, TempRepo, issues_and_files, noise, small_options, words,
 };
@@ -116,13 +114,6 @@ fn what_is_forgotten_goes_and_what_is_kept_stays() {
         3 + fences(&days.repo)
     );
 
-    let objects = Objects::load(&days.repo.open(), CacheSizes::default()).expect("an index");
-    objects.with_index(|index| {
-        let name = |it: &PackInfo| ObjectName::Pack { id: it.id, kind: it.kind }.to_string();
-        let gone: Vec<_> =
-            index.packs().map(|it| name(it)).filter(|it| !names.contains(it)).collect();
-        assert!(gone.is_empty(), "the index lists what is gone: {gone:?}");
-    });
     let open = days.repo.open().open_sessions().expect("a listing");
     assert!(open.is_empty(), "what is gone left nobody to wait for: {open:?}");
 

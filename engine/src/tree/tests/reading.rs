@@ -167,9 +167,11 @@ fn few_differences_read_few_nodes() {
 
 #[test]
 fn many_differences_read_each_node_about_once() {
-    for (params, step) in [(params(), 7), (small_params(), 7), (small_params(), 60)] {
-        let old = Model::of(params.clone(), numbered(20_000));
-        let mut new = Model::of(params, numbered(20_000));
+    // In the last tree there are more nodes above the leaves than are read at a time.
+    let trees = [(params(), 20_000, 7), (small_params(), 20_000, 60), (small_params(), 100_000, 7)];
+    for (params, size, step) in trees {
+        let old = Model::of(params.clone(), numbered(size));
+        let mut new = Model::of(params, numbered(size));
         let keys: Vec<_> = new.map.keys().step_by(step).cloned().collect();
         new.edit(keys.into_iter().map(|key| (key, Some(value(30, 1)))));
         let nodes = old.reachable().0.len() + new.reachable().0.len();
