@@ -111,10 +111,10 @@ mod tests {
             let count = records(session);
             total += count;
             if is_loose {
-                loose.push(count)
+                loose.push(count);
             } else {
-                small.push(count)
-            };
+                small.push(count);
+            }
             small.sort_unstable();
             let is_due = loose.len() >= LOOSE_LIMIT;
             if is_due || small.len() >= SMALL_LIMIT {
