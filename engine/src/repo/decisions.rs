@@ -1,6 +1,6 @@
 //! What collectors have decided (FORMAT.md §11), and what follows for commits, packs and parents.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::Deserialize;
 
@@ -88,6 +88,32 @@ impl Repository {
             decisions.swept = Some((swept, body));
         }
         Ok(decisions)
+    }
+
+    /// Those of some packs that no collector has ever swept. Old decisions are read, the newest first, until there is an answer
+    /// for each pack: one request a decision. One that cannot be read explains nothing.
+    pub(crate) fn never_swept(
+        &self,
+        mut packs: BTreeSet<PackId>,
+    ) -> Result<BTreeSet<PackId>, RepoError> {
+        if packs.is_empty() {
+            return Ok(packs);
+        }
+        let swept = |name: &String| match name.parse() {
+            Ok(ObjectName::Swept(epoch)) => Some(epoch),
+            _ => None,
+        };
+        let listed = self.store().list("gc")?;
+        let epochs: BTreeSet<u32> =
+            listed.iter().filter_map(|object| swept(&object.name)).collect();
+        for epoch in epochs.into_iter().rev() {
+            let Ok(body) = self.read_decision::<Swept>(ObjectName::Swept(epoch)) else { continue };
+            body.packs.iter().for_each(|pack| _ = packs.remove(pack));
+            if packs.is_empty() {
+                break;
+            }
+        }
+        Ok(packs)
     }
 
     pub(crate) fn read_decision<T>(&self, name: ObjectName) -> Result<T, RepoError>

@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use esker_engine::Error;
 use esker_engine::format::commit::MarkAction;
 use esker_engine::format::name::ObjectName;
+use esker_engine::id::PackId;
 use esker_engine::ops::backup::backup;
-use esker_engine::ops::prune::{PruneError, prune};
+use esker_engine::ops::prune::{PruneError, PruneOptions, prune};
 use esker_engine::repo::{CacheSizes, Objects};
 use esker_engine::testing::MeanwhileStore;
-use esker_tests::{Item, noise, small_options};
+use esker_tests::{Item, TempRepo, noise, small_options};
 
 use super::{Days, collect, mark, patient};
 
@@ -54,6 +56,46 @@ fn nobody_builds_upon_what_is_about_to_go() {
     repository.abandon(&session, &days.repo.ctx()).expect("it ends");
     collect(&days.repo, &patient());
     (0..3).for_each(|day| days.copies.forget(days.ids[day]));
+    days.assert_whole();
+}
+
+/// It merges the index, sleeps, and wakes when two collectors are done: what it stores then lists what both have swept.
+#[test]
+fn an_index_that_comes_late_lists_what_is_gone_and_nobody_minds() {
+    let mut days = Days::new(19);
+    days.forget(0..9);
+    let (first, other) = (days.repo.another_client(), days.repo.another_client());
+    let waited_for = first.open().open_session(&first.ctx()).expect("a session");
+    let report = collect(&days.repo, &patient());
+    assert_eq!(report.waiting_for.len(), 1, "{report:?}");
+    let more: Vec<_> = days.ids[9..12].to_vec();
+    let store = MeanwhileStore::new(days.repo.raw(), "PUT index/", move || {
+        first.open().abandon(&waited_for, &first.ctx()).expect("it ends");
+        let report = collect(&other, &patient());
+        assert!(report.deleted_packs > 0 && report.waiting_for.is_empty(), "{report:?}");
+        mark(&other, MarkAction::Forget, &more);
+        let report = collect(&other, &PruneOptions { patience: Duration::ZERO, ..patient() });
+        assert!(report.deleted_packs > 0 && report.waiting_for.is_empty(), "{report:?}");
+    });
+    days.ids[9..12].iter().for_each(|id| days.copies.forget(*id));
+    let sleeper = days.repo.another_client();
+    let repository = sleeper.try_open(store.store()).expect("it opens");
+    store.arm();
+    days.change();
+    let report = backup(&repository, &days.source, &small_options(), &sleeper.ctx());
+    let report = report.expect("it begins again");
+    assert!(store.is_done());
+    days.note(&report);
+    let gone = |repo: &TempRepo| {
+        let listed = repo.names();
+        let objects = Objects::load(&repo.open(), CacheSizes::default()).expect("an index");
+        let is_gone = |id: &PackId| !listed.iter().any(|name| name.ends_with(&id.to_string()));
+        objects.with_index(|index| index.packs().filter(|it| is_gone(&it.id)).count())
+    };
+    assert!(gone(&days.repo) > 0, "the late index lists what is gone");
+    days.assert_whole();
+    collect(&days.repo, &patient());
+    assert_eq!(gone(&days.repo), 0);
     days.assert_whole();
 }
 

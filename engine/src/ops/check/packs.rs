@@ -108,7 +108,7 @@ pub(super) fn check(
         .keys()
         .filter(|id| !packs.indexed.contains_key(*id) && !packs.named.contains(*id))
         .count() as u64;
-    missing(look.history, &packs, damage);
+    missing(look, &packs, damage)?;
     for trouble in troubles.into_iter().filter(|trouble| packs.listed.contains_key(&trouble.pack)) {
         note(trouble, &packs, damage);
     }
@@ -192,16 +192,17 @@ fn tail(
 }
 
 /// Notes packs that should be there and are not.
-fn missing(history: &History, packs: &Packs, damage: &mut Damage) {
-    let collected = history.decisions.condemned_packs();
+fn missing(look: &Look<'_>, packs: &Packs, damage: &mut Damage) -> Result<(), RepoError> {
+    let decisions = &look.history.decisions;
     let is_there = |id: &PackId| packs.listed.contains_key(id);
-    for pack in packs.indexed.values().filter(|pack| !is_there(&pack.id)) {
-        damage.packs.insert(pack.id);
-        // An index that was stored late lists packs that a collector has deleted: so nobody needs them, or it will be seen.
-        if !collected.contains(&pack.id) {
-            let name = ObjectName::Pack { id: pack.id, kind: pack.kind }.to_string();
-            damage.note(&name, GONE, "the pack is gone");
-        }
+    let gone: BTreeSet<_> = packs.indexed.keys().filter(|id| !is_there(id)).copied().collect();
+    damage.packs.extend(&gone);
+    // An index that was stored late lists packs that a collector has deleted: so nobody needs them, or it will be seen.
+    let collected = decisions.condemned_packs();
+    let unexplained = gone.iter().filter(|id| !collected.contains(id)).copied().collect();
+    for id in look.repository.never_swept(unexplained)? {
+        let name = ObjectName::Pack { id, kind: packs.indexed[&id].kind }.to_string();
+        damage.note(&name, GONE, "the pack is gone");
     }
     for id in packs.named.iter().filter(|id| !is_there(id) && !packs.indexed.contains_key(*id)) {
         // Its kind is not known any more: a session's only pack is a mixed one.
@@ -209,11 +210,12 @@ fn missing(history: &History, packs: &Packs, damage: &mut Damage) {
         let what = "a pack that a commit names is gone";
         damage.packs.insert(*id);
         // A collector stores what lives of a pack in another one: after the first sweep it takes a loss to see the difference.
-        if history.decisions.floor() == 0 {
+        if decisions.floor() == 0 {
             damage.note(&name, GONE, what);
         }
         damage.unknown.insert(name, what);
     }
+    Ok(())
 }
 
 /// Notes what is wrong with a pack that is there.

@@ -1,6 +1,6 @@
 //! Which objects live: one bit for each object of each pack, and one home for each living object.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ids::IdRuns;
@@ -76,6 +76,8 @@ pub(super) struct Marks {
     pub(super) packs: HashMap<PackId, PackMarks>,
     /// Packs of the listing that nothing describes: their footers cannot be read.
     pub(super) unreadable: Vec<(PackId, PackKind, u64)>,
+    /// Packs that the index lists and that are gone.
+    pub(super) gone: BTreeSet<PackId>,
     /// Packs that no segment lists, left behind by somebody who died: no home for what is elsewhere.
     orphans: HashSet<PackId>,
     /// Packs that are to go: no home for anybody who has another one.
@@ -106,12 +108,17 @@ impl Marks {
     ) -> Result<Self, Error> {
         let listed = objects.listed_packs("packs")?;
         let mut orphans: HashSet<PackId> = listed.iter().map(|(id, _, _)| *id).collect();
-        objects.with_index(|index| index.packs().for_each(|pack| _ = orphans.remove(&pack.id)));
+        let mut gone = BTreeSet::new();
+        objects.with_index(|index| {
+            let missing = index.packs().filter(|pack| !orphans.remove(&pack.id));
+            gone.extend(missing.map(|pack| pack.id));
+        });
         objects.read_unlisted()?;
         let mut marks = Self {
             objects: Arc::clone(objects),
             packs: HashMap::with_capacity(listed.len()),
             unreadable: Vec::new(),
+            gone,
             orphans,
             avoided,
             reach: Reach::new(objects, memory / 8),

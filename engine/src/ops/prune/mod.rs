@@ -9,6 +9,7 @@ mod reach;
 mod repack;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::format::commit;
 use crate::format::gc::Condemned;
 use crate::format::name::{ObjectName, SessionName};
 use crate::format::sealed::SealedKind;
+use crate::id::PackId;
 use crate::ops::forget;
 use crate::problem::ErrorKind;
 use crate::repo::{
@@ -132,7 +134,10 @@ fn prune_alone(
             return Ok(report);
         }
     }
-    collect(repository, options, ctx, &mut report)?;
+    let gone = collect(repository, options, ctx, &mut report)?;
+    if !options.dry_run {
+        sweep::forget_gone(repository, &gone)?;
+    }
     Ok(report)
 }
 
@@ -144,13 +149,14 @@ fn cache_sizes(options: &PruneOptions) -> CacheSizes {
     }
 }
 
-/// The first half, and the second one where nobody is waited for.
+/// The first half, and the second one where nobody is waited for. Returns packs that the index lists, that are gone, and that
+/// nobody needs.
 fn collect(
     repository: &Arc<Repository>,
     options: &PruneOptions,
     ctx: &RunContext,
     report: &mut PruneReport,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<PackId>, Error> {
     // (1) to (4): packs and index, then sessions, then commits.
     let epoch = repository.decisions()?.epoch + 1;
     let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
@@ -171,7 +177,7 @@ fn collect(
     report.plan.kept_commits = kept.len() as u64;
     report.plan.dropped_commits = dropped.len() as u64;
     if options.dry_run || (doomed.is_empty() && dropped.is_empty()) {
-        return Ok(());
+        return Ok(marks.gone);
     }
     // (6)
     let session = Arc::new(repository.open_session_avoiding(doomed.packs(), ctx)?);
@@ -181,7 +187,9 @@ fn collect(
     let condemned = condemned?;
     marks.avoid(condemned.packs.iter().copied())?;
     // (8) to (12)
-    sweep::second_half(repository, epoch, &condemned, marks, options, ctx, report)
+    let gone = std::mem::take(&mut marks.gone);
+    sweep::second_half(repository, epoch, &condemned, marks, options, ctx, report)?;
+    Ok(gone)
 }
 
 /// Stores again what lives in packs that go, and writes down what goes.

@@ -142,6 +142,16 @@ fn finish(
     delete_sessions(repository, epoch, report)
 }
 
+/// Makes the index forget packs that are gone and that nobody needs. A writer that merged segments while a collector did lists
+/// again what went, and later collectors have only what they swept themselves in mind.
+pub(super) fn forget_gone(repository: &Repository, gone: &BTreeSet<PackId>) -> Result<(), Error> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    rewrite_index(repository, &Objects::load(repository, CacheSizes::default())?, gone)?;
+    delete_segments(repository)
+}
+
 /// Stores one segment in the place of those that list packs which are gone.
 fn rewrite_index(
     repository: &Repository,
