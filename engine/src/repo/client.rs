@@ -85,6 +85,11 @@ impl Client {
         Ok(Self { folder: Some(folder), writer })
     }
 
+    /// Where it keeps what may be deleted at any time; `None` for one without a folder.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// Who it is.
     pub fn writer(&self) -> WriterId {
         self.writer

@@ -70,7 +70,7 @@ impl Loading {
 }
 
 /// True where what was asked for is not in the store.
-pub(super) fn is_gone(error: &(dyn Error + 'static)) -> bool {
+pub(crate) fn is_gone(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         // A transparent error shows its source's source, and not the source.

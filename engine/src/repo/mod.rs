@@ -21,6 +21,7 @@ pub(crate) use bundles::LOOSE_LIMIT as LOOSE_HISTORY;
 pub use client::{Client, ClientError, Remembered};
 pub use decisions::Decisions;
 pub use history::{DamagedObject, History, Snapshot};
+pub(crate) use loading::is_gone;
 pub use objects::{CacheSizes, Objects, PackObjects};
 pub use readings::{Reading, Readings};
 pub(crate) use session::BODY_VERSION;

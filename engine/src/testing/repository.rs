@@ -136,6 +136,11 @@ impl TempRepo {
         other
     }
 
+    /// What its client remembers.
+    pub fn client_folder(&self) -> &Path {
+        self.state.path()
+    }
+
     /// What opens it.
     pub fn unlock(&self) -> &Unlock {
         &self.unlock

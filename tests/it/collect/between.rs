@@ -1,6 +1,6 @@
 //! What others do between two steps of a collector or a writer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,11 +8,13 @@ use esker_engine::Error;
 use esker_engine::format::commit::MarkAction;
 use esker_engine::format::name::ObjectName;
 use esker_engine::id::PackId;
+use esker_engine::index::merge;
 use esker_engine::ops::backup::backup;
 use esker_engine::ops::prune::{PruneError, PruneOptions, prune};
 use esker_engine::repo::{CacheSizes, Objects};
+use esker_engine::store::{Created, Durability};
 use esker_engine::testing::MeanwhileStore;
-use esker_tests::{Item, TempRepo, noise, small_options};
+use esker_tests::{Item, TempRepo, noise, small_options, words};
 
 use super::{Days, collect, mark, patient};
 
@@ -96,6 +98,45 @@ fn an_index_that_comes_late_lists_what_is_gone_and_nobody_minds() {
     days.assert_whole();
     collect(&days.repo, &patient());
     assert_eq!(gone(&days.repo), 0);
+    days.assert_whole();
+}
+
+/// Somebody who merges the index, or clears up after another collection, takes segments away that this one reads.
+#[test]
+fn a_collector_whose_index_goes_reads_the_one_that_came() {
+    let mut days = Days::new(2);
+    // Too large for a pack that is its own index, whose index has several blocks.
+    days.source.put("files", "large", Item::file(noise(9, 20_000_000)));
+    for number in 0..9_000 {
+        let text = words(number, 80);
+        days.source.put("issues", format!("more/{number:05}"), Item::document(text));
+    }
+    days.day();
+    days.forget(0..2);
+    let other = days.repo.another_client();
+    let store = MeanwhileStore::new(days.repo.raw(), "GET commits/", move || {
+        let repository = other.open();
+        let objects = Objects::load(&repository, CacheSizes::default()).expect("an index");
+        let merged = objects.with_index(|index| {
+            let segments: Vec<_> = index.segments().iter().collect();
+            merge(repository.keys(), &segments, &[], &BTreeSet::new()).expect("they merge")
+        });
+        let name = |id| ObjectName::Segment(id).to_string();
+        let before = repository.store().list("index").expect("a listing");
+        let created =
+            repository.store().create(&name(merged.id), merged.bytes, Durability::Durable);
+        assert_eq!(created.expect("it is stored"), Created::New);
+        let before: Vec<_> = before.into_iter().map(|it| it.name).collect();
+        assert!(!before.is_empty());
+        repository.store().delete_many(&before).expect("they are deleted");
+    });
+    let repository = days.repo.try_open(store.store()).expect("it opens");
+    // The trees are remembered: so it is the index that is read first.
+    let dry = PruneOptions { dry_run: true, ..patient() };
+    prune(&repository, &dry, &days.repo.ctx()).expect("a plan");
+    store.arm();
+    let report = prune(&repository, &patient(), &days.repo.ctx()).expect("it collects");
+    assert!(store.is_done() && report.dropped_commits == 2, "{report:?}");
     days.assert_whole();
 }
 

@@ -3,6 +3,7 @@
 mod beside;
 mod between;
 mod broken;
+mod remembered;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ids::IdRuns;
+use super::memory::Memory;
 use super::reach::{self, Reach};
 use crate::context::RunContext;
 use crate::error::Error;
@@ -11,7 +12,7 @@ use crate::format::pack::{PackInfo, PackKind};
 use crate::id::{PackId, ShortId};
 use crate::index::Place;
 use crate::problem::ErrorKind;
-use crate::repo::{Objects, RepoError, Snapshot};
+use crate::repo::{Objects, RepoError, Snapshot, is_gone};
 
 /// The objects of one frame: how many there are, and a bit for each that lives.
 #[derive(Debug, Default, Clone)]
@@ -104,6 +105,7 @@ impl Marks {
     pub(super) fn new(
         objects: &Arc<Objects>,
         avoided: HashSet<PackId>,
+        remembered: Memory,
         memory: u64,
     ) -> Result<Self, Error> {
         let listed = objects.listed_packs("packs")?;
@@ -121,7 +123,7 @@ impl Marks {
             gone,
             orphans,
             avoided,
-            reach: Reach::new(objects, memory / 8),
+            reach: Reach::new(objects, remembered, memory / 8),
             homeless: None,
             memory,
         };
@@ -140,6 +142,11 @@ impl Marks {
     /// Where the objects are.
     pub(super) fn objects(&self) -> &Arc<Objects> {
         &self.objects
+    }
+
+    /// Remembers what was walked, so that the next collection need not read it.
+    pub(super) fn remember(&mut self) {
+        self.reach.remember();
     }
 
     /// From now on these packs are no home where there is another one; what was said of their objects is forgotten, and
@@ -174,7 +181,7 @@ impl Marks {
         }
         let mut ids = self.reach.take();
         let lost = match self.homeless.take() {
-            None => self.mark_by_scan(&mut ids)?,
+            None => self.mark_by_scans(&mut ids)?,
             Some(mut homeless) => {
                 let lost = self.mark_by_look_up(&mut homeless)?;
                 lost.map_or_else(|| self.mark_by_look_up(&mut ids), |lost| Ok(Some(lost)))?
@@ -185,6 +192,17 @@ impl Marks {
         match lost {
             Some(lost) => Err(reach::who_needs(lost, &self.objects, kept, ctx)?.into()),
             None => Ok(()),
+        }
+    }
+
+    /// Scans, and begins again where another collector, or one who merges, has taken a segment away meanwhile.
+    fn mark_by_scans(&mut self, ids: &mut IdRuns) -> Result<Option<ShortId>, Error> {
+        loop {
+            let seen = self.objects.generation();
+            match self.mark_by_scan(ids) {
+                Err(Error::Repo(error)) if is_gone(&error) && self.objects.reload(seen)? => {}
+                done => return done,
+            }
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! The order of the steps is what makes it safe; the numbers in comments are those of FORMAT.md.
 
+mod edges;
 mod ids;
 mod marks;
+mod memory;
 mod plan;
 mod reach;
 mod repack;
@@ -19,6 +21,7 @@ pub use crate::error::PruneError;
 pub use plan::PrunePlan;
 
 use self::marks::Marks;
+use self::memory::Memory;
 use crate::clock::rfc3339;
 use crate::context::RunContext;
 use crate::error::Error;
@@ -162,7 +165,7 @@ fn collect(
     let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
     // What was found damaged is no home where there is another one: else it would be the healed copy that goes.
     let damaged = repository.client().remembered().damaged.into_iter().collect();
-    let mut marks = Marks::new(&objects, damaged, options.memory)?;
+    let mut marks = Marks::new(&objects, damaged, Memory::open(repository), options.memory)?;
     let open = repository.open_sessions()?;
     let history = repository.history()?;
     refuse_damage(&history)?;
@@ -177,6 +180,7 @@ fn collect(
     report.plan.kept_commits = kept.len() as u64;
     report.plan.dropped_commits = dropped.len() as u64;
     if options.dry_run || (doomed.is_empty() && dropped.is_empty()) {
+        marks.remember();
         return Ok(marks.gone);
     }
     // (6)

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::marks::Marks;
+use super::memory::Memory;
 use super::{PruneOptions, PruneReport, cache_sizes, refuse_damage, stays};
 use crate::clock::rfc3339;
 use crate::context::RunContext;
@@ -15,7 +16,7 @@ use crate::format::sealed::SealedKind;
 use crate::id::PackId;
 use crate::index::{Segment, merge};
 use crate::ops::forget;
-use crate::repo::{BODY_VERSION, CacheSizes, Objects, RepoError, Repository, Snapshot};
+use crate::repo::{BODY_VERSION, CacheSizes, Objects, RepoError, Repository, Snapshot, is_gone};
 use crate::store::{Created, Durability};
 
 /// Takes up what an earlier run has left: a second half, or deletions.
@@ -30,7 +31,7 @@ pub(super) fn resume(
         let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
         let damaged = repository.client().remembered().damaged;
         let avoided = condemned.packs.iter().copied().chain(damaged).collect();
-        let marks = Marks::new(&objects, avoided, options.memory)?;
+        let marks = Marks::new(&objects, avoided, Memory::open(repository), options.memory)?;
         return second_half(repository, epoch, &condemned, marks, options, ctx, report);
     }
     match decisions.swept {
@@ -51,6 +52,7 @@ pub(super) fn second_half(
     // (8)
     report.waiting_for = settle(repository, epoch, options, ctx)?;
     if !report.waiting_for.is_empty() {
+        marks.remember();
         return Ok(());
     }
     // (9): `closed` before the commits and marks are read.
@@ -73,6 +75,7 @@ pub(super) fn second_half(
         |it: &&Snapshot| !dropped.contains(&it.slot) || stays(it, &history, forget::now(ctx));
     let kept: Vec<_> = history.snapshots.iter().filter(is_kept).collect();
     marks.mark(&kept, ctx)?;
+    marks.remember();
     let needed = |id: &PackId| marks.packs.get(id).is_some_and(|pack| !pack.is_dead());
     let (rescued, packs): (Vec<_>, Vec<_>) = condemned.packs.iter().copied().partition(needed);
     report.rescued_packs += rescued.len() as u64;
@@ -120,8 +123,7 @@ fn finish(
     report: &mut PruneReport,
 ) -> Result<(), Error> {
     let gone: BTreeSet<PackId> = swept.packs.iter().copied().collect();
-    let objects = Objects::load(repository, CacheSizes::default())?;
-    rewrite_index(repository, &objects, &gone)?;
+    let objects = rewrite_index(repository, &gone)?;
     if ctx.cancel.is_cancelled() {
         return Err(Error::Cancelled);
     }
@@ -148,16 +150,26 @@ pub(super) fn forget_gone(repository: &Repository, gone: &BTreeSet<PackId>) -> R
     if gone.is_empty() {
         return Ok(());
     }
-    rewrite_index(repository, &Objects::load(repository, CacheSizes::default())?, gone)?;
+    rewrite_index(repository, gone)?;
     delete_segments(repository)
 }
 
-/// Stores one segment in the place of those that list packs which are gone.
-fn rewrite_index(
-    repository: &Repository,
-    objects: &Objects,
-    gone: &BTreeSet<PackId>,
-) -> Result<(), Error> {
+/// So often the index is read again because another collector was at it.
+const ATTEMPTS: u32 = 4;
+
+/// Stores one segment in the place of those that list packs which are gone. Returns the index as it was.
+fn rewrite_index(repository: &Repository, gone: &BTreeSet<PackId>) -> Result<Objects, Error> {
+    for _ in 1..ATTEMPTS {
+        match try_rewrite_index(repository, gone) {
+            Err(Error::Repo(error)) if is_gone(&error) => {}
+            done => return done,
+        }
+    }
+    try_rewrite_index(repository, gone)
+}
+
+fn try_rewrite_index(repository: &Repository, gone: &BTreeSet<PackId>) -> Result<Objects, Error> {
+    let objects = Objects::load(repository, CacheSizes::default())?;
     let built = objects.with_index(|index| {
         let lists_gone = |it: &&Segment| it.packs().iter().any(|it| gone.contains(&it.id));
         let affected: Vec<_> = index.segments().iter().filter(lists_gone).collect();
@@ -166,10 +178,10 @@ fn rewrite_index(
         }
         merge(repository.keys(), &affected, &[], gone).map(Some)
     });
-    let Some(built) = built.map_err(RepoError::from)? else { return Ok(()) };
+    let Some(built) = built.map_err(RepoError::from)? else { return Ok(objects) };
     let name = ObjectName::Segment(built.id).to_string();
     match repository.store().create(&name, built.bytes, Durability::Durable)? {
-        Created::New => Ok(()),
+        Created::New => Ok(objects),
         Created::Exists => {
             let what = "another object has its random name".into();
             Err(RepoError::Unreadable { name, what }.into())
