@@ -80,7 +80,9 @@ impl Edges {
             Kind::List => match decode_list_node(bytes).map_err(corrupt)? {
                 ListNode::Parts(parts) => edges.parts(&parts),
                 ListNode::Children { children, .. } => {
-                    children.iter().for_each(|(id, _)| edges.step(Kind::List, *id));
+                    for (id, _) in children {
+                        edges.step(Kind::List, id);
+                    }
                 }
             },
         }

@@ -44,10 +44,7 @@ struct Remembered {
 impl Memory {
     /// Opens what this client remembers of the repository: nothing where the file cannot be used.
     pub(super) fn open(repository: &Repository) -> Self {
-        let key = blake3::derive_key(
-            "esker v1 edges that a collector remembers",
-            repository.keys().id_secret(),
-        );
+        let key = blake3::derive_key("esker v1 collector edges", repository.keys().id_secret());
         let Some(folder) = repository.client().folder() else {
             return Self { key, old: None, new: None, path: PathBuf::new() };
         };
