@@ -101,6 +101,38 @@ fn an_index_that_comes_late_lists_what_is_gone_and_nobody_minds() {
     days.assert_whole();
 }
 
+/// While this collector carries out what was decided before, another one decides, and has deleted nothing yet. What it is about to
+/// delete must not become the only home of anything.
+#[test]
+fn a_collector_that_was_overtaken_stops() {
+    let mut days = Days::new(6);
+    days.forget(0..2);
+    collect(&days.repo, &patient());
+    days.forget(2..4);
+    let other = days.repo.another_client();
+    let overtake = move || {
+        let ctx = other.ctx();
+        let cancel = ctx.cancel.clone();
+        let store = MeanwhileStore::new(other.raw(), "PUT gc/00000002/swept", move || {
+            cancel.cancel();
+        });
+        let repository = other.try_open(store.store()).expect("it opens");
+        store.arm();
+        let everything = PruneOptions { max_waste: 0.0, ..patient() };
+        let stopped = prune(&repository, &everything, &ctx);
+        assert!(matches!(stopped, Err(Error::Cancelled)) && store.is_done(), "{stopped:?}");
+    };
+    let store = MeanwhileStore::new(days.repo.raw(), "GET packs/", overtake);
+    let repository = days.repo.try_open(store.store()).expect("it opens");
+    store.arm();
+    let late = prune(&repository, &patient(), &days.repo.ctx());
+    assert!(store.is_done());
+    assert!(matches!(late, Err(Error::Prune(PruneError::Late { .. }))), "{late:?}");
+    days.assert_whole();
+    collect(&days.repo, &patient());
+    days.assert_whole();
+}
+
 /// Somebody who merges the index, or clears up after another collection, takes segments away that this one reads.
 #[test]
 fn a_collector_whose_index_goes_reads_the_one_that_came() {

@@ -132,12 +132,18 @@ fn prune_alone(
         repository.fence_dead_sessions(ctx)?;
         // The packs of those who died elsewhere are garbage only when their sessions have ended.
         sweep::settle(repository, u32::MAX, options, ctx)?;
-        sweep::resume(repository, options, ctx, &mut report)?;
+    }
+    // (1): what is not carried out is, and the next epoch begins. Both by one listing: who decides something in between has its
+    // packs not deleted yet, and they would be homes here.
+    let decisions = repository.decisions()?;
+    let epoch = decisions.epoch + 1;
+    if !options.dry_run {
+        sweep::resume(repository, decisions, options, ctx, &mut report)?;
         if !report.waiting_for.is_empty() {
             return Ok(report);
         }
     }
-    let gone = collect(repository, options, ctx, &mut report)?;
+    let gone = collect(repository, epoch, options, ctx, &mut report)?;
     if !options.dry_run {
         sweep::forget_gone(repository, &gone)?;
     }
@@ -156,12 +162,12 @@ fn cache_sizes(options: &PruneOptions) -> CacheSizes {
 /// nobody needs.
 fn collect(
     repository: &Arc<Repository>,
+    epoch: u32,
     options: &PruneOptions,
     ctx: &RunContext,
     report: &mut PruneReport,
 ) -> Result<BTreeSet<PackId>, Error> {
-    // (1) to (4): packs and index, then sessions, then commits.
-    let epoch = repository.decisions()?.epoch + 1;
+    // (2) to (4): packs and index, then sessions, then commits.
     let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
     // What was found damaged is no home where there is another one: else it would be the healed copy that goes.
     let damaged = repository.client().remembered().damaged.into_iter().collect();

@@ -16,17 +16,19 @@ use crate::format::sealed::SealedKind;
 use crate::id::PackId;
 use crate::index::{Segment, merge};
 use crate::ops::forget;
-use crate::repo::{BODY_VERSION, CacheSizes, Objects, RepoError, Repository, Snapshot, is_gone};
+use crate::repo::{
+    BODY_VERSION, CacheSizes, Decisions, Objects, RepoError, Repository, Snapshot, is_gone,
+};
 use crate::store::{Created, Durability};
 
 /// Takes up what an earlier run has left: a second half, or deletions.
 pub(super) fn resume(
     repository: &Arc<Repository>,
+    decisions: Decisions,
     options: &PruneOptions,
     ctx: &RunContext,
     report: &mut PruneReport,
 ) -> Result<(), Error> {
-    let decisions = repository.decisions()?;
     if let Some((epoch, condemned)) = decisions.condemned.filter(|(it, _)| *it == decisions.epoch) {
         let objects = Arc::new(Objects::load(repository, cache_sizes(options))?);
         let damaged = repository.client().remembered().damaged;
