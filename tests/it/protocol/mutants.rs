@@ -65,6 +65,8 @@ pub(crate) enum Mutant {
     OldSessionsNotFenced,
     /// An epoch that is swept is not finished before the next one begins.
     EpochLeftUnfinished,
+    /// The number of the next epoch is that of another listing than the one which said what is to be finished.
+    EpochListedAgain,
 
     // Undelete and readers.
     /// The decisions are listed before the mark is created.
@@ -87,7 +89,7 @@ pub(crate) enum Mutant {
 
 impl Mutant {
     /// All that some scenario must notice.
-    pub(crate) const CRITICAL: [Self; 33] = [
+    pub(crate) const CRITICAL: [Self; 34] = [
         Self::DecisionsBeforeMarker,
         Self::ParentBeforeMarker,
         Self::StaleIndex,
@@ -117,6 +119,7 @@ impl Mutant {
         Self::FencesDeleted,
         Self::OldSessionsNotFenced,
         Self::EpochLeftUnfinished,
+        Self::EpochListedAgain,
         Self::UndeleteListsFirst,
         Self::UnknownIsTooLate,
         Self::ReaderNeverReloads,

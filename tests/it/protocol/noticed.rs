@@ -12,6 +12,7 @@ const PARENT: &str = "a parent of a parent";
 const CHECKPOINTS: &str = "checkpoints, superseded by another writer";
 const TWO_EPOCHS: &str = "a writer sleeps through two epochs";
 const HALVES: &str = "a first half, and two second ones";
+const OVERTAKEN: &str = "a collector is overtaken by one that finds other homes";
 const SLOW_READER: &str = "a slow reader, two epochs of repacking";
 const REPACKING: &str = "repacking, a writer";
 const ORPHAN: &str = "a pack without a segment";
@@ -21,7 +22,7 @@ const LATE_CHECKPOINT: &str = "a dropped checkpoint comes late";
 const LATE_SEGMENT: &str = "a merged segment comes late";
 
 /// Every critical mutant has a line here, and every promise.
-pub(crate) const NOTICED: [(Mutant, &str, Invariant); 40] = [
+pub(crate) const NOTICED: [(Mutant, &str, Invariant); 41] = [
     (DecisionsBeforeMarker, TWICE_STORED, NothingKeptIsLost),
     (ParentBeforeMarker, LATE_CHECKPOINT, NothingKeptIsLost),
     (StaleIndex, TWO_EPOCHS, NothingKeptIsLost),
@@ -57,6 +58,7 @@ pub(crate) const NOTICED: [(Mutant, &str, Invariant); 40] = [
     (FencesDeleted, TWICE_STORED, ASuccessfulCommitStays),
     (OldSessionsNotFenced, UNDELETE_BACKUP, GarbageGoesInTheEnd),
     (EpochLeftUnfinished, SLOW_READER, GarbageGoesInTheEnd),
+    (EpochListedAgain, OVERTAKEN, NothingKeptIsLost),
     (UndeleteListsFirst, UNDELETE_BACKUP, UndeleteKeepsItsWord),
     (UnknownIsTooLate, UNDELETE, TooLateIsTrue),
     (ReaderNeverReloads, REPACKING, ReadersFindWhatIsKept),

@@ -149,6 +149,14 @@ pub(crate) fn collectors() -> Vec<Scenario> {
             ],
         ),
         scenario(
+            "a collector is overtaken by one that finds other homes",
+            store_forgotten(&[&[1], &[0]], &[&[0], &[0, 1]]),
+            vec![
+                Role::Collector(COLLECTOR),
+                Role::Collector(CollectorPlan { epochs: 2, ..OTHERWISE }),
+            ],
+        ),
+        scenario(
             "a first half, and two second ones",
             store_forgotten(&[&[0, 1], &[1]], &[&[0], &[1]]),
             vec![

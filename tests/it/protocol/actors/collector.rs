@@ -59,6 +59,7 @@ pub(super) enum CollectorStep {
     ListOld,
     FenceOld,
     ListGc,
+    ListGcForEpoch,
     ListPacks,
     ReadIndex,
     ListSessions,
@@ -131,6 +132,11 @@ impl Collector {
                 "(1) fences a session, unless its slot is filled"
             }
             At::ListGc => self.list_gc(plan, store, rules),
+            At::ListGcForEpoch => {
+                self.epoch = store.highest();
+                self.begin_epoch(plan, Rules { mutant: None });
+                "(1) lists the decisions once more"
+            }
             At::ListPacks => {
                 self.packs = store.present;
                 self.at = At::ReadIndex;
@@ -202,6 +208,10 @@ impl Collector {
 
     /// Goes on with the first half of the next epoch.
     pub(super) fn begin_epoch(&mut self, plan: CollectorPlan, rules: Rules) {
+        if rules.is(Mutant::EpochListedAgain) {
+            self.at = At::ListGcForEpoch;
+            return;
+        }
         let epoch = self.epoch + 1;
         if epoch > plan.epochs {
             return self.end_run(plan);
