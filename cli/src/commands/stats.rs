@@ -28,6 +28,18 @@ pub(super) fn run(_: &StatsArgs, around: &Surroundings<'_>) -> Result<Outcome, C
     Ok(Outcome::Done)
 }
 
+/// When what was condemned goes.
+fn going(stats: &Stats) -> String {
+    match &stats.condemned_until {
+        None => "the next `esker prune` deletes them".into(),
+        Some(until) => format!(
+            "`esker prune` deletes them when {} ended, at the latest after {}",
+            text::plural(stats.condemned_waits_for, "session has", "older sessions have"),
+            local_time(until)
+        ),
+    }
+}
+
 fn lines(stats: &Stats) -> Vec<String> {
     let ratio =
         if stats.raw_bytes == 0 { 1.0 } else { stats.raw_bytes as f64 / stats.stored_bytes as f64 };
@@ -39,7 +51,15 @@ fn lines(stats: &Stats) -> Vec<String> {
             text::plural(stats.objects, "different object", "different objects")
         ),
         format!("packs      {}", text::count(stats.packs)),
-        format!("pending    {} of packs that no snapshot lists", text::bytes(stats.pending_bytes)),
+        format!(
+            "pending    {} of {}",
+            text::bytes(stats.pending_bytes),
+            text::plural(
+                stats.open_sessions,
+                "backup that has not ended",
+                "backups that have not ended"
+            )
+        ),
         format!(
             "snapshots  {}, and {} forgotten whose space `esker prune` frees",
             text::count(stats.snapshots),
@@ -47,11 +67,7 @@ fn lines(stats: &Stats) -> Vec<String> {
         ),
     ];
     if stats.condemned_bytes > 0 {
-        lines.push(format!(
-            "condemned  {}: the next `esker prune` deletes them if none of {} is older",
-            text::bytes(stats.condemned_bytes),
-            text::plural(stats.open_sessions, "open session", "open sessions"),
-        ));
+        lines.push(format!("condemned  {}: {}", text::bytes(stats.condemned_bytes), going(stats)));
     }
     lines.push(String::new());
     let mut sources =

@@ -1,10 +1,14 @@
 //! How much a repository holds, from the store's listing, the index, and what the commits say of themselves.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::clock::rfc3339;
 use crate::error::Error;
-use crate::format::name::ObjectName;
+use crate::format::name::{ObjectName, SessionName};
 use crate::format::pack::PackKind;
+use crate::id::PackId;
+use crate::ops::prune::PruneOptions;
+use crate::parallel::{CONNECTIONS, map};
 use crate::repo::{CacheSizes, Objects, Repository};
 
 /// Stored objects of one kind.
@@ -40,10 +44,14 @@ pub struct Stats {
     pub objects: u64,
     /// Packs in the store.
     pub packs: u64,
-    /// Bytes of packs that no commit lists: of backups that are under way or were broken off.
+    /// Bytes of packs of sessions that are open: of backups that are under way or were broken off.
     pub pending_bytes: u64,
-    /// Bytes of packs that a collector has condemned: they go when the sessions have ended that were open then.
+    /// Bytes of packs that a collector has condemned: the next one deletes them, unless sessions are open that were open then.
     pub condemned_bytes: u64,
+    /// Such sessions.
+    pub condemned_waits_for: u64,
+    /// From when on a collector does not wait for them any more: RFC 3339, UTC. `None` where it waits for nobody.
+    pub condemned_until: Option<String>,
     /// Sessions that are open, or were broken off and not ended yet.
     pub open_sessions: u64,
     /// Snapshots, without forgotten ones.
@@ -77,8 +85,8 @@ fn kind_name(name: &ObjectName) -> &'static str {
 /// Counts what a repository holds. Nothing is read but commits, marks and the directories of the index.
 pub fn stats(repository: &Repository) -> Result<Stats, Error> {
     let history = repository.history()?;
-    let mut stats =
-        Stats { open_sessions: repository.open_sessions()?.len() as u64, ..Stats::default() };
+    let open = repository.open_sessions()?;
+    let mut stats = Stats { open_sessions: open.len() as u64, ..Stats::default() };
     let condemned = history.decisions.condemned_packs();
     let objects = Objects::load(repository, CacheSizes::default())?;
     (stats.objects, stats.raw_bytes) = objects.with_index(|index| {
@@ -107,6 +115,7 @@ pub fn stats(repository: &Repository) -> Result<Stats, Error> {
             source.entries = roots.map(|root| root.entries).sum();
         }
     }
+    let mut unnamed = Vec::new();
     for object in repository.store().list("")? {
         stats.stored_bytes += object.length;
         let parsed = object.name.parse();
@@ -118,12 +127,42 @@ pub fn stats(repository: &Repository) -> Result<Stats, Error> {
             stats.packs += 1;
             if condemned.contains(&id) {
                 stats.condemned_bytes += object.length;
-                continue;
-            }
-            if !listed_by_commits.contains(&id) {
-                stats.pending_bytes += object.length;
+            } else if !listed_by_commits.contains(&id) {
+                unnamed.push(id);
             }
         }
     }
+    stats.pending_bytes = pending(&objects, &unnamed, &open)?;
+    if stats.condemned_bytes > 0 && history.decisions.pending().is_some() {
+        let epoch = history.decisions.epoch;
+        let older: Vec<_> = open.iter().filter(|session| session.epoch < epoch).collect();
+        let patience = PruneOptions::default().patience;
+        let last = older.iter().map(|session| session.ulid.time() + patience).max();
+        stats.condemned_waits_for = older.len() as u64;
+        stats.condemned_until = last.map(rfc3339);
+    }
     Ok(stats)
+}
+
+/// Bytes of those of some packs that belong to open sessions. Who wrote a pack is in its footer.
+fn pending(
+    objects: &Objects,
+    packs: &[PackId],
+    open: &BTreeSet<SessionName>,
+) -> Result<u64, Error> {
+    if open.is_empty() {
+        return Ok(0);
+    }
+    let open: HashSet<_> = open.iter().map(|session| (session.writer, session.ulid)).collect();
+    objects.read_unlisted()?;
+    let known: Vec<_> =
+        packs.iter().filter_map(|id| objects.with_index(|index| index.pack(id))).collect();
+    let sessions = map(CONNECTIONS, &known, |pack| objects.session_of(pack));
+    let mut bytes = 0;
+    for (pack, session) in known.iter().zip(sessions) {
+        if open.contains(&session?) {
+            bytes += pack.length;
+        }
+    }
+    Ok(bytes)
 }

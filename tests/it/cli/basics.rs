@@ -227,7 +227,7 @@ fn stats_tell_what_is_stored() {
     stored  N SIZE
     raw  N SIZE in 1 different object, before compression (N : 1)
     packs  1
-    pending  0 B of packs that no snapshot lists
+    pending  0 B of 0 backups that have not ended
     snapshots  1, and 0 forgotten whose space `esker prune` frees
 
     source  snapshots  entries  added  newest

@@ -153,6 +153,8 @@ fn restores_checks_and_figures() {
             ("objects", 'n'),
             ("packs", 'n'),
             ("pending_bytes", 'n'),
+            ("condemned_bytes", 'n'),
+            ("condemned_waits_for", 'n'),
         ],
     );
     assert_eq!((&stats["packs"], &stats["pending_bytes"]), (&1.into(), &0.into()));

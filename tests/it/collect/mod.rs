@@ -5,13 +5,17 @@ mod between;
 mod broken;
 mod remembered;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use esker_engine::clock::rfc3339;
 use esker_engine::format::commit::MarkAction;
 use esker_engine::format::name::ObjectName;
 use esker_engine::id::SnapshotId;
-use esker_engine::ops::backup::{BackupOptions, BackupReport};
+use esker_engine::ops::backup::{BackupOptions, BackupReport, backup};
 use esker_engine::ops::prune::{PruneOptions, PruneReport, prune};
+use esker_engine::ops::stats::stats;
+use esker_engine::testing::MeanwhileStore;
 use esker_tests::{
     Copies, Item, MemorySource, TempRepo, issues_and_files, noise, small_options, words,
 };
@@ -211,4 +215,48 @@ fn a_dropped_commit_that_turns_up_again_is_nothing() {
     collect(&days.repo, &patient());
     assert!(!days.repo.names().contains(&name) || days.repo.snapshots().len() == 3);
     days.assert_whole();
+}
+
+/// What is condemned, who is waited for, and until when.
+#[test]
+fn stats_tell_when_garbage_goes() {
+    let mut days = Days::new(5);
+    days.forget(0..4);
+    let told = |days: &Days| stats(&days.repo.open()).expect("figures");
+    assert_eq!((told(&days).forgotten, told(&days).condemned_bytes), (4, 0));
+
+    let other = days.repo.another_client();
+    let repository = other.open();
+    let session = repository.open_session(&other.ctx()).expect("a session");
+    let until = session.name.ulid.time() + PruneOptions::default().patience;
+    collect(&days.repo, &patient());
+    let waiting = told(&days);
+    assert!(waiting.condemned_bytes > 0, "{waiting:?}");
+    assert_eq!((waiting.condemned_waits_for, waiting.open_sessions), (1, 1));
+    assert_eq!(waiting.condemned_until, Some(rfc3339(until)));
+
+    // Whoever begins now is not waited for; what he has stored is pending until he ends.
+    let before = days.pack_bytes();
+    let (seen, observer) = (Arc::new(Mutex::new(None)), days.repo.another_client());
+    let noted = Arc::clone(&seen);
+    let store = MeanwhileStore::new(days.repo.raw(), "PUT commits/", move || {
+        *noted.lock().expect("one thread") = Some(stats(&observer.open()).expect("figures"));
+    });
+    let late = days.repo.another_client();
+    let repository_of_late = late.try_open(store.store()).expect("it opens");
+    store.arm();
+    days.change();
+    let report = backup(&repository_of_late, &days.source, &small_options(), &late.ctx());
+    let pending = seen.lock().expect("one thread").take().expect("it was looked");
+    assert_eq!(pending.pending_bytes, days.pack_bytes() - before);
+    assert_eq!((pending.condemned_waits_for, pending.open_sessions), (1, 2));
+    days.note(&report.expect("a backup"));
+    assert_eq!(told(&days).pending_bytes, 0);
+
+    repository.abandon(&session, &other.ctx()).expect("it ends");
+    let due = told(&days);
+    assert_eq!((due.condemned_waits_for, due.condemned_until), (0, None));
+    assert_eq!(due.condemned_bytes, waiting.condemned_bytes);
+    collect(&days.repo, &patient());
+    assert_eq!(told(&days).condemned_bytes, 0);
 }
