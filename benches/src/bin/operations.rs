@@ -218,9 +218,8 @@ fn open_store(url: &str, runtime: &tokio::runtime::Runtime) -> Result<Store, Fai
         let far = FarStore::new(Duration::from_millis(milliseconds.parse()?));
         return Ok(Store::new(Arc::new(far), "far away", runtime.handle().clone()));
     }
-    let text = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let options = text.fold(StoreOptions::default(), |all, (name, it)| all.with(&name, &it));
+    let set = StoreOptions::NAMES.iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    let options = set.fold(StoreOptions::default(), |all, (name, it)| all.with(name, &it));
     Ok(Store::open_new(url, &options, runtime.handle().clone())?)
 }
 
