@@ -18,15 +18,33 @@ pub struct Documents {
     pub content: fn(u64, u64) -> Vec<u8>,
 }
 
+/// A source of one collection.
+pub fn describe(kind: &str) -> SourceInfo {
+    SourceInfo {
+        kind: kind.into(),
+        identity: "bench".into(),
+        name: "bench".into(),
+        collections: vec!["issues".into()],
+    }
+}
+
+/// The end of a scan that saw everything.
+pub fn complete(found: u64) -> ScanEnd {
+    let completeness = Completeness {
+        state: CompletenessState::Complete,
+        expected: Some(found),
+        found,
+        detail: String::new(),
+        parts: Vec::new(),
+    };
+    let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
+    ScanEnd { collections: vec![end], ..ScanEnd::default() }
+}
+
 #[async_trait::async_trait]
 impl Source for Documents {
     fn describe(&self) -> SourceInfo {
-        SourceInfo {
-            kind: "documents".into(),
-            identity: "bench".into(),
-            name: "bench".into(),
-            collections: vec!["issues".into()],
-        }
+        describe("documents")
     }
 
     async fn scan(
@@ -51,14 +69,6 @@ impl Source for Documents {
             let payload = Payload::Bytes((self.content)(number, version).into());
             changes.put(0, key, entry, payload).await?;
         }
-        let completeness = Completeness {
-            state: CompletenessState::Complete,
-            expected: Some(self.objects),
-            found: self.objects,
-            detail: String::new(),
-            parts: Vec::new(),
-        };
-        let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
-        Ok(ScanEnd { collections: vec![end], ..ScanEnd::default() })
+        Ok(complete(self.objects))
     }
 }

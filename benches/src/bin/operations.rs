@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use esker_benches::Failure;
+use esker_benches::change_list::{complete, describe};
 use esker_benches::documents::{Random, document};
 use esker_engine::context::RunContext;
 use esker_engine::entry::{Entry, EntryKind};
@@ -20,8 +21,7 @@ use esker_engine::ops::prune::{PruneOptions, prune};
 use esker_engine::ops::restore::{RestoreOptions, RestoreTarget, restore};
 use esker_engine::repo::{Client, CreateOptions, Repository, Unlock};
 use esker_engine::source::{
-    Base, ChangeSink, CollectionEnd, Completeness, CompletenessState, Payload, ScanEnd, ScanMode,
-    Source, SourceError, SourceInfo,
+    Base, ChangeSink, Payload, ScanEnd, ScanMode, Source, SourceError, SourceInfo,
 };
 use esker_engine::store::{Store, StoreOptions};
 use far::FarStore;
@@ -157,12 +157,7 @@ impl Site {
 #[async_trait::async_trait]
 impl Source for Site {
     fn describe(&self) -> SourceInfo {
-        SourceInfo {
-            kind: "site".into(),
-            identity: "bench".into(),
-            name: "bench".into(),
-            collections: vec!["issues".into()],
-        }
+        describe("site")
     }
 
     async fn scan(
@@ -180,15 +175,7 @@ impl Source for Site {
         for number in &self.changes {
             self.put(sink, *number, 1).await?;
         }
-        let completeness = Completeness {
-            state: CompletenessState::Complete,
-            expected: None,
-            found: self.issues,
-            detail: String::new(),
-            parts: Vec::new(),
-        };
-        let end = CollectionEnd { name: "issues".into(), cursor: None, completeness };
-        Ok(ScanEnd { collections: vec![end], ..ScanEnd::default() })
+        Ok(complete(self.issues))
     }
 }
 
