@@ -14,7 +14,7 @@ use esker_tests::{Item, MemorySource, TempRepo, noise, words};
 
 /// The repository as a process sees it that begins now, and the way to it.
 fn far(repo: &TempRepo) -> (Arc<Repository>, DistantStore) {
-    let distant = DistantStore::new(Arc::clone(repo.raw()));
+    let distant = DistantStore::new(repo.raw());
     let store = Store::new(Arc::new(distant.clone()), "far away", runtime());
     (repo.try_open(store).expect("the repository opens"), distant)
 }

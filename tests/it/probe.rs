@@ -40,7 +40,7 @@ fn a_proven_store_is_tried_again_and_left_as_it_was() {
 #[test]
 fn a_store_that_is_not_what_it_was_is_a_finding() {
     let repo = tried();
-    let overwriting = Arc::new(OverwritingStore::new(Arc::clone(repo.raw())));
+    let overwriting = Arc::new(OverwritingStore::new(repo.raw()));
     let report = checked(&repo, Store::new(overwriting, "moved", runtime()));
     let kinds: Vec<_> = report.findings.iter().map(|it| (&*it.object, &*it.kind)).collect();
     assert_eq!(kinds, [("moved", "unproven")]);

@@ -3,6 +3,7 @@
 
 mod distant;
 mod faulty;
+mod hooked;
 mod meanwhile;
 mod memory_source;
 mod model;

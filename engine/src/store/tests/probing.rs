@@ -29,7 +29,7 @@ fn good_stores_are_proven_and_left_clean() {
 #[test]
 fn a_store_that_overwrites_is_found_out() {
     let runtime = runtime();
-    let overwriting = Arc::new(OverwritingStore::new(Arc::new(InMemory::new())));
+    let overwriting = Arc::new(OverwritingStore::new(&(Arc::new(InMemory::new()) as _)));
     let store = Store::new(overwriting, "overwriting", runtime.handle().clone());
     let probe = store.probe().unwrap();
     assert!(!probe.creates_once && probe.reads_own_writes && probe.lists_own_writes, "{probe:?}");
