@@ -3,6 +3,7 @@
 
 mod distant;
 mod faulty;
+mod locks;
 mod meanwhile;
 mod memory_source;
 mod model;
@@ -13,6 +14,7 @@ pub mod source_suite;
 
 pub use distant::{DistantStore, Trips};
 pub use faulty::{Call, Fault, FaultyStore, Operation};
+pub use locks::MemoryLocks;
 pub use meanwhile::MeanwhileStore;
 pub use memory_source::{MemorySource, Trouble, Volatile};
 pub use model::{Item, Key, Model, noise, read_one, read_snapshot, words};
