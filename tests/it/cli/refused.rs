@@ -413,6 +413,6 @@ fn locks_where_there_are_none() {
         assert!(refused.err.contains("hint: make a bucket with Object Lock"), "{}", refused.err);
     }
     assert!(!sandbox.path("missing").exists() && sandbox.files("empty").is_empty());
-    let misused = init("missing", "30").misused();
+    let misused = init("missing", "30").exits(2);
     assert!(misused.err.contains("is no period: write it like `30d`"), "{}", misused.err);
 }

@@ -7,6 +7,7 @@ use esker_engine::Error;
 use esker_engine::ErrorKind;
 use esker_engine::clock::{Clock, SystemClock};
 use esker_engine::ops::backup::{BackupReport, backup};
+use esker_engine::ops::check::{CheckOptions, check};
 use esker_engine::ops::prune::{PruneOptions, PruneReport, prune};
 use esker_engine::repo::{Client, CreateOptions, Repository};
 use esker_engine::store::{LockMode, ObjectLock, Probe, Store};
@@ -69,6 +70,15 @@ impl Locked {
         prune(&repo, options, &self.days.repo.ctx()).expect("garbage is collected")
     }
 
+    /// What a check notes.
+    fn notes(&self) -> Vec<String> {
+        let repo = self.days.repo.try_open(self.store()).expect("it opens");
+        let ctx = self.days.repo.ctx();
+        let report = check(&repo, &CheckOptions::default(), &ctx).expect("a check");
+        assert_eq!(report.findings, []);
+        report.notes
+    }
+
     /// Names of these folders that are not locked for half a period.
     fn not_locked(&self) -> Vec<String> {
         let ends = self.locks.all();
@@ -94,6 +104,10 @@ fn what_is_stored_is_locked() {
         locked.locks.all().into_keys().filter(|name| name.starts_with("sessions/")).collect();
     assert!(others.is_empty(), "{others:?}");
     locked.days.copies.assert_equal(&locked.days.repo);
+    assert_eq!(locked.notes(), [] as [String; 0]);
+    locked.locks.end_at(SystemClock.now().saturating_sub(HOUR));
+    let notes = locked.notes();
+    assert!(notes[0].starts_with("2 of 2 packs"), "{notes:?}");
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn what_lives_is_locked_anew_in_the_second_half() {
         locked.day();
     }
     locked.days.forget(0..2);
-    let soon = SystemClock.now() + PERIOD.period() / 2 - HOUR;
+    let soon = (SystemClock.now() + PERIOD.period() / 2).saturating_sub(HOUR);
     locked.locks.end_at(soon);
     // Only what is dead altogether: what is mixed may be stored again by now.
     let options = PruneOptions { max_waste: 1.0, ..patient() };
@@ -170,7 +184,7 @@ fn what_is_mixed_is_stored_again_when_it_would_be_locked_anew() {
     let options = PruneOptions { max_waste: 0.0, ..patient() };
     let early = locked.prune(&options);
     assert_eq!(early.plan.repacked_packs, 0, "{early:?}");
-    let soon = SystemClock.now() + PERIOD.period() / 2 - HOUR;
+    let soon = (SystemClock.now() + PERIOD.period() / 2).saturating_sub(HOUR);
     locked.locks.end_at(soon);
     let _ = std::fs::remove_file(locked.days.repo.client_folder().join("locks.json"));
     let due = locked.prune(&options);
