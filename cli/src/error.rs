@@ -217,6 +217,12 @@ fn hint_of_store(error: &StoreError) -> Option<String> {
         StoreError::Denied { .. } => {
             "check the credentials, and that they permit to read and write there"
         }
+        StoreError::Unlockable { .. } => {
+            "make a bucket with Object Lock, or leave `--object-lock` out"
+        }
+        StoreError::Lock { .. } => {
+            "check that the credentials permit `s3:PutObjectRetention`; what was stored is taken up by the next run"
+        }
         StoreError::Folder { path, .. } if error.kind() != ErrorKind::Full => {
             return Some(format!(
                 "a repository is a folder that you may write to; look: `ls -ld {path}`"

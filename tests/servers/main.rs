@@ -3,6 +3,8 @@
 //! Each test finds its server by a variable, `ESKER_TEST_<SERVER>=URL`, and what it is asked with in the usual ones. A server
 //! that is not there is left out, unless `ESKER_REQUIRE_SERVERS` is set.
 
+mod locked;
+
 use std::sync::Arc;
 
 use esker_engine::context::RunContext;

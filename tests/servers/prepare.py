@@ -23,7 +23,7 @@ def until_it_works(name, attempt):
             time.sleep(0.5)
 
 
-def bucket(port):
+def bucket(port, locks=False):
     client = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
@@ -32,8 +32,11 @@ def bucket(port):
         region_name="us-east-1",
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}),
     )
-    if "esker" not in [each["Name"] for each in client.list_buckets()["Buckets"]]:
+    buckets = [each["Name"] for each in client.list_buckets()["Buckets"]]
+    if "esker" not in buckets:
         client.create_bucket(Bucket="esker")
+    if locks and "esker-locked" not in buckets:
+        client.create_bucket(Bucket="esker-locked", ObjectLockEnabledForBucket=True)
     client.put_object(Bucket="esker", Key="first-write", Body=b"")
     client.delete_object(Bucket="esker", Key="first-write")
 
@@ -49,7 +52,7 @@ def answers(port):
 
 
 seaweedfs, ministack, azurite, webdav, s3rver = map(int, sys.argv[1:])
-until_it_works("SeaweedFS", lambda: bucket(seaweedfs))
+until_it_works("SeaweedFS", lambda: bucket(seaweedfs, locks=True))
 until_it_works("ministack", lambda: bucket(ministack))
 until_it_works("Azurite", lambda: container(azurite))
 until_it_works("WsgiDAV", lambda: answers(webdav))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use esker_engine::Error;
 use esker_engine::id::RepositoryId;
 use esker_engine::repo::{Client, ClientError, CreateOptions, RepoError, Repository};
-use esker_engine::store::{Store, StoreError};
+use esker_engine::store::{ObjectLock, Store, StoreError};
 
 use super::passphrase::{Ask, existing_key, new_key};
 use super::runtime::Engine;
@@ -227,17 +227,29 @@ fn key_hint(kind: &str, slots: usize, origin: &KeyOrigin, names: &KeyNames) -> S
     }
 }
 
-/// Makes the repository that the settings name; with the ids of another one, where that is given.
+/// What a new repository is to be like.
+#[derive(Default)]
+pub(crate) struct Wanted<'a> {
+    /// Another one, whose ids it shares.
+    pub(crate) like: Option<&'a Repository>,
+    /// For how long it locks what must last.
+    pub(crate) object_lock: Option<ObjectLock>,
+}
+
+/// Makes the repository that the settings name.
 pub(crate) fn make(
     settings: &Settings,
     engine: &Engine,
     ask: &dyn Ask,
-    like: Option<&Repository>,
+    wanted: &Wanted<'_>,
 ) -> Result<Made, CommandError> {
     let url = address(settings)?;
     let failed =
         |error: Error| CommandError::engine(format!("cannot make a repository at `{url}`"), error);
     refuse_occupied(url, settings, engine).map_err(|error| failed(error.into()))?;
+    if wanted.object_lock.is_some() {
+        refuse_unlockable(url, settings, engine).map_err(|error| failed(error.into()))?;
+    }
     let memory = Memory::new(settings, url);
     memory.prepare()?;
     let key = new_key(&settings.key, ask)?;
@@ -246,9 +258,10 @@ pub(crate) fn make(
         let options = CreateOptions {
             unlocks: vec![key.unlock.clone()],
             store: Some(store.probe()?),
+            object_lock: wanted.object_lock,
             ..CreateOptions::default()
         };
-        let options = match like {
+        let options = match wanted.like {
             Some(other) => options.like(other),
             None => options,
         };
@@ -286,6 +299,17 @@ fn refuse_occupied(url: &str, settings: &Settings, engine: &Engine) -> Result<()
     match store.first_object()? {
         Some(found) => Err(RepoError::NotEmpty { place: place(), found: found.name.clone() }),
         None => Ok(()),
+    }
+}
+
+/// Refuses a place that cannot lock objects, before anything is stored.
+fn refuse_unlockable(url: &str, settings: &Settings, engine: &Engine) -> Result<(), StoreError> {
+    match Store::open(url, &settings.store, engine.handle()) {
+        Ok(store) => store.refuse_unlockable(),
+        Err(StoreError::Folder { .. }) => {
+            Err(StoreError::Unlockable { place: url.into(), what: "it is a folder".into() })
+        }
+        Err(error) => Err(error),
     }
 }
 

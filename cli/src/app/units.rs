@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use esker_engine::store::ObjectLock;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -33,6 +34,23 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         return Err(wrong());
     }
     Ok(bytes as u64)
+}
+
+/// Reads a period in days, as in `30d`, or with `h` in hours, `m` in minutes and `s` in seconds. Returns its seconds.
+pub(crate) fn parse_period(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no period: write it like `30d`, up to 100 years");
+    let trimmed = text.trim();
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(digits);
+    let factor = match unit {
+        "d" => 86_400,
+        "h" => 3_600,
+        "m" => 60,
+        "s" => 1,
+        _ => return Err(wrong()),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    seconds.filter(|it| (1..=ObjectLock::MOST_SECONDS).contains(it)).ok_or_else(wrong)
 }
 
 /// Reads a share: `5%`, `0`, `2.5 %`; without the sign it is per cent too.
@@ -137,6 +155,24 @@ mod tests {
             ("99999999999 TiB", None),
         ] {
             assert_eq!(parse_size(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_period_has_a_unit_and_an_end() {
+        for (text, expected) in [
+            ("30d", Some(2_592_000)),
+            ("1h", Some(3_600)),
+            ("5m", Some(300)),
+            ("20s", Some(20)),
+            ("0d", None),
+            ("30", None),
+            ("d", None),
+            ("-1d", None),
+            ("36501d", None),
+            ("99999999999999999999d", None),
+        ] {
+            assert_eq!(parse_period(text).ok(), expected, "{text}");
         }
     }
 

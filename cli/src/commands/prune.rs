@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Surroundings;
 use crate::Outcome;
 use crate::app::open::Opened;
-use crate::app::units::{parse_share, parse_size};
+use crate::app::units::{local_time, parse_share, parse_size};
 use crate::error::CommandError;
 use crate::ui::text;
 
@@ -18,6 +18,9 @@ use crate::ui::text;
 /// Safe beside running backups, restores and another prune. What is to go is written down first; it is deleted when all sessions
 /// that were open then have ended: at once where there are none, else by the next run. Until then `undelete` brings forgotten
 /// snapshots back.
+///
+/// Where the repository locks what it stores (`init --object-lock`), what is needed is locked anew when half of its period is
+/// over, and what is not needed stays until its lock has ended: run `prune` at least twice in a period.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
@@ -69,6 +72,7 @@ pub(super) struct Summary {
     deleted_packs: u64,
     deleted_bytes: u64,
     rescued_packs: u64,
+    extended_locks: u64,
     waiting_for: Vec<SessionName>,
 }
 
@@ -80,6 +84,7 @@ impl Summary {
             deleted_packs: report.deleted_packs,
             deleted_bytes: report.deleted_bytes,
             rescued_packs: report.rescued_packs,
+            extended_locks: report.extended_locks,
             waiting_for: report.waiting_for,
         }
     }
@@ -123,6 +128,25 @@ fn collect(
     Ok(Summary::new(report, options.dry_run))
 }
 
+/// What locks of the store keep, and which were set anew.
+fn lock_lines(report: &PruneReport) -> Vec<String> {
+    let plan = &report.plan;
+    let mut lines = Vec::new();
+    if let Some(until) = &plan.locked_until {
+        lines.push(format!(
+            "{} with {} would go and are locked: they stay, the first until {}",
+            text::plural(plan.locked_packs, "pack", "packs"),
+            text::bytes(plan.locked_bytes),
+            local_time(until),
+        ));
+    }
+    if report.extended_locks > 0 {
+        let objects = text::plural(report.extended_locks, "object", "objects");
+        lines.push(format!("the locks of {objects} that are needed were extended"));
+    }
+    lines
+}
+
 fn lines(report: &PruneReport, options: &PruneOptions) -> Vec<String> {
     let plan = &report.plan;
     let mut lines = Vec::new();
@@ -148,6 +172,7 @@ fn lines(report: &PruneReport, options: &PruneOptions) -> Vec<String> {
             text::plural(plan.open_packs, "pack", "packs"),
         ));
     }
+    lines.extend(lock_lines(report));
     let waste = text::bytes(plan.waste_bytes);
     if options.dry_run {
         let freed = plan.dead_bytes + plan.repacked_bytes - plan.moved_bytes;

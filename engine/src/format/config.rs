@@ -8,7 +8,7 @@ use crate::crypto::{Argon2Params, CryptoError, Domain, DomainKeys, Kek, MasterSe
 use crate::id::{RepositoryId, SlotId, hex_decode, hex_encode};
 use crate::object::Class;
 use crate::secret::Secret;
-use crate::store::Probe;
+use crate::store::{ObjectLock, Probe};
 
 /// The version that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -74,6 +74,9 @@ pub struct Config {
     /// What the store was seen to do when the repository was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Probe>,
+    /// For how long the store locks what must last; `None` where it locks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_lock: Option<ObjectLock>,
 }
 
 /// Why a configuration or slot cannot be used.
@@ -145,6 +148,9 @@ impl Config {
         let tree = config.tree;
         if tree.min == 0 || tree.min > tree.target || tree.target > tree.max || tree.max > 1 << 20 {
             return Err(corrupt("its tree sizes make no sense"));
+        }
+        if config.object_lock.is_some_and(|lock| !lock.is_valid()) {
+            return Err(corrupt("its locks last for no time that makes sense"));
         }
         Ok(config)
     }
@@ -323,6 +329,7 @@ mod tests {
                 keys: seal_domain_keys(&keys, master).unwrap(),
             }],
             store: None,
+            object_lock: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! The folder may be deleted at any time. Then the client is a new writer, no session of the old one is known to be dead, and the
 //! loss of its newest commits goes unnoticed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -159,6 +159,26 @@ impl Client {
             return Ok(());
         };
         replace(&folder.join("readings"), &readings.encode(repository))
+            .map_err(|source| ClientError { path: folder.display().to_string(), source })
+    }
+
+    /// When locks of stored objects end, in seconds since 1970 by their names; nothing where the file is missing or unreadable.
+    pub(crate) fn locks(&self) -> BTreeMap<String, u64> {
+        let read = || {
+            let path = self.folder.as_ref()?.join("locks.json");
+            fs::metadata(&path).ok().filter(|it| it.len() <= MAX_FILE_BYTES)?;
+            serde_json::from_slice(&fs::read(&path).ok()?).ok()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Keeps when locks end.
+    pub(crate) fn keep_locks(&self, locks: &BTreeMap<String, u64>) -> Result<(), ClientError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let json = serde_json::to_vec(locks).expect("a map of texts and numbers has a JSON form");
+        replace(&folder.join("locks.json"), &json)
             .map_err(|source| ClientError { path: folder.display().to_string(), source })
     }
 

@@ -47,7 +47,7 @@ use crate::object::Identifier;
 use crate::pack::PackError;
 use crate::problem::ErrorKind;
 use crate::secret::Secret;
-use crate::store::{Created, Durability, Probe, Store, StoreError};
+use crate::store::{Created, Durability, ObjectLock, Probe, Store, StoreError};
 use crate::tree::TreeParams;
 
 /// Why a repository cannot be made, opened or used.
@@ -177,6 +177,8 @@ pub struct CreateOptions {
     pub id_secret: Option<Secret<[u8; 32]>>,
     /// What the store was seen to do, where it was [probed](Store::probe); it is remembered in the configuration.
     pub store: Option<Probe>,
+    /// Lock what must last for so long; the store must be one that can.
+    pub object_lock: Option<ObjectLock>,
 }
 
 impl CreateOptions {
@@ -235,6 +237,10 @@ impl Repository {
                 RepoError::NotEmpty { place, found: found.name }
             });
         }
+        if options.object_lock.is_some() {
+            store.refuse_unlockable()?;
+        }
+        let store = store.locking(options.object_lock);
         let invalid = |source| RepoError::Config { name: "config/0".into(), source };
         let created = rfc3339(ctx.clock.now());
         let repository = RepositoryId(random()?);
@@ -271,6 +277,7 @@ impl Repository {
                 keys: seal_domain_keys(&keys, &master).map_err(invalid)?,
             }],
             store: options.store.clone(),
+            object_lock: options.object_lock,
         };
         let bytes = config.encode(&master);
         Config::decode(&bytes).map_err(invalid)?;
@@ -322,7 +329,7 @@ impl Repository {
         Ok(Self {
             identifier: keys.identifier(),
             keys: Arc::new(keys),
-            store,
+            store: store.locking(config.object_lock),
             config,
             slot,
             client,

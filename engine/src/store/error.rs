@@ -84,6 +84,22 @@ pub enum StoreError {
         /// The address of the store or its endpoint.
         url: String,
     },
+    /// Objects cannot be locked there.
+    #[error("`{place}` cannot lock objects: {what}")]
+    Unlockable {
+        /// The address.
+        place: String,
+        /// Why.
+        what: String,
+    },
+    /// An object is stored and could not be locked.
+    #[error("`{name}` cannot be locked")]
+    Lock {
+        /// Its name.
+        name: String,
+        /// The store's words.
+        source: object_store::Error,
+    },
     /// The folder of the repository cannot be used.
     #[error("the folder `{path}` cannot be used")]
     Folder {
@@ -103,6 +119,11 @@ impl StoreError {
             Self::Full { .. } => ErrorKind::Full,
             Self::Denied { .. } | Self::NoCredentials { .. } => ErrorKind::Credentials,
             Self::Failed { .. } => ErrorKind::Unavailable,
+            Self::Unlockable { .. } => ErrorKind::Unsupported,
+            Self::Lock { source, .. } if matches!(status(source), Some(401 | 403)) => {
+                ErrorKind::Credentials
+            }
+            Self::Lock { .. } => ErrorKind::Unavailable,
             Self::Url { .. } | Self::Setting { .. } | Self::PlainHttp { .. } => ErrorKind::Invalid,
             Self::Folder { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => ErrorKind::NotFound,

@@ -6,6 +6,7 @@
 mod create;
 mod error;
 mod folder;
+mod lock;
 mod open;
 mod options;
 mod probe;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 
 use crate::parallel::CONNECTIONS;
 pub use error::StoreError;
+pub use lock::{LockMode, Locks, ObjectLock};
 pub use options::StoreOptions;
 pub use probe::Probe;
 pub use request::RetryPolicy;
@@ -99,6 +101,9 @@ pub struct Store {
     folder: Option<Arc<PathBuf>>,
     /// The store itself has no create-if-absent.
     emulates_create: bool,
+    locks: Option<Arc<dyn Locks>>,
+    /// For how long what it creates is locked.
+    period: Option<ObjectLock>,
     figures: Arc<Figures>,
 }
 
@@ -122,6 +127,8 @@ impl Store {
             connections: None,
             folder: None,
             emulates_create: false,
+            locks: None,
+            period: None,
             figures: Arc::default(),
         }
     }
@@ -207,6 +214,7 @@ impl Store {
         }
         self.figures.written_objects.fetch_add(1, Ordering::Relaxed);
         self.figures.written_bytes.fetch_add(length, Ordering::Relaxed);
+        self.lock_created(name).await?;
         Ok(Created::New)
     }
 

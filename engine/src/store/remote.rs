@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::create::{By, EmulatedCreate};
+use super::lock::{Locks, S3Locks};
 use super::open::without_password;
 use super::options::StoreOptions;
 use super::request::Patience;
@@ -37,7 +38,18 @@ struct Place<'a> {
     options: &'a StoreOptions,
 }
 
-type Built = (Arc<dyn ObjectStore>, Option<By>);
+/// A store, and what it has and has not beside what all have.
+struct Built {
+    store: Arc<dyn ObjectStore>,
+    by: Option<By>,
+    locks: Option<Arc<dyn Locks>>,
+}
+
+impl Built {
+    fn plain(store: Arc<dyn ObjectStore>, by: Option<By>) -> Self {
+        Self { store, by, locks: None }
+    }
+}
 
 /// Opens the store of `scheme://rest`; `None` where the scheme is of no store.
 pub(super) fn open(
@@ -54,8 +66,8 @@ pub(super) fn open(
         _ => return None,
     };
     Some(Place::new(scheme, rest, options).and_then(|place| {
-        let (store, by) = build(&place)?;
-        Ok(place.wrapped(store, by, runtime))
+        let built = build(&place)?;
+        Ok(place.wrapped(built, runtime))
     }))
 }
 
@@ -85,7 +97,7 @@ impl<'a> Place<'a> {
         Ok(Self { url, scheme, host, prefix, options })
     }
 
-    fn wrapped(&self, store: Arc<dyn ObjectStore>, by: Option<By>, runtime: Handle) -> Store {
+    fn wrapped(&self, Built { store, by, locks }: Built, runtime: Handle) -> Store {
         let store = if self.prefix.as_ref().is_empty() {
             store
         } else {
@@ -99,6 +111,7 @@ impl<'a> Place<'a> {
         store.patience = Some(Patience::REMOTE);
         store.connections = Some(Arc::new(Semaphore::new(self.options.connections.max(1))));
         store.emulates_create = by.is_some();
+        store.locks = locks;
         store
     }
 
@@ -152,11 +165,14 @@ impl<'a> Place<'a> {
         &self,
         built: object_store::Result<S>,
     ) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let refused = |error: object_store::Error| StoreError::Url {
-            url: self.url.clone(),
-            what: self.options.without_values(&error.to_string()),
-        };
-        built.map(|store| Arc::new(store) as Arc<dyn ObjectStore>).map_err(refused)
+        built
+            .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+            .map_err(|error| self.refused(&error))
+    }
+
+    fn refused(&self, error: &object_store::Error) -> StoreError {
+        let what = self.options.without_values(&error.to_string());
+        StoreError::Url { url: self.url.clone(), what }
     }
 
     fn s3(&self) -> Result<Built, StoreError> {
@@ -174,14 +190,21 @@ impl<'a> Place<'a> {
         for (key, value) in self.settings("AWS_")? {
             builder = builder.with_config(key, value);
         }
+        let client = self.client(endpoint, "AWS_ALLOW_HTTP")?;
         let built = builder
             .with_bucket_name(self.host)
-            .with_client_options(self.client(endpoint, "AWS_ALLOW_HTTP")?)
+            .with_client_options(client.clone())
             .with_retry(no_retry())
             .build();
         // For servers that refuse the condition; one that ignores it is found out by the probe.
         let is_unconditional = options.get("AWS_CONDITIONAL_PUT") == Some("disabled");
-        Ok((self.built(built)?, is_unconditional.then_some(By::Looking)))
+        let by = is_unconditional.then_some(By::Looking);
+        let locks =
+            built.as_ref().ok().map(|s3| S3Locks::new(s3.clone(), &client, self.prefix.clone()));
+        let store = self.built(built)?;
+        let locks = locks.transpose().map_err(|error| self.refused(&error))?;
+        let locks = locks.map(|locks| Arc::new(locks) as Arc<dyn Locks>);
+        Ok(Built { store, by, locks })
     }
 
     fn gcs(&self) -> Result<Built, StoreError> {
@@ -211,7 +234,7 @@ impl<'a> Place<'a> {
             .with_client_options(self.client(options.get("GOOGLE_BASE_URL"), "GOOGLE_ALLOW_HTTP")?)
             .with_retry(no_retry())
             .build();
-        Ok((self.built(built)?, None))
+        Ok(Built::plain(self.built(built)?, None))
     }
 
     fn azure(&self) -> Result<Built, StoreError> {
@@ -238,7 +261,7 @@ impl<'a> Place<'a> {
             .with_client_options(self.client(endpoint, "AZURE_ALLOW_HTTP")?)
             .with_retry(no_retry())
             .build();
-        Ok((self.built(built)?, None))
+        Ok(Built::plain(self.built(built)?, None))
     }
 
     fn webdav(&self) -> Result<Built, StoreError> {
@@ -253,7 +276,7 @@ impl<'a> Place<'a> {
             .with_client_options(client)
             .with_retry(no_retry())
             .build();
-        Ok((self.built(built)?, Some(By::Copying)))
+        Ok(Built::plain(self.built(built)?, Some(By::Copying)))
     }
 
     fn basic(&self, user: &str) -> Result<HeaderMap, StoreError> {

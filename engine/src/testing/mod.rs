@@ -4,6 +4,7 @@
 mod distant;
 mod faulty;
 mod hooked;
+mod locks;
 mod meanwhile;
 mod memory_source;
 mod model;
@@ -14,6 +15,7 @@ pub mod source_suite;
 
 pub use distant::{DistantStore, Trips};
 pub use faulty::{Call, Fault, FaultyStore, Operation};
+pub use locks::MemoryLocks;
 pub use meanwhile::MeanwhileStore;
 pub use memory_source::{MemorySource, Trouble, Volatile};
 pub use model::{Item, Key, Model, noise, read_one, read_snapshot, words};

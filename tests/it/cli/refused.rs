@@ -398,3 +398,21 @@ fn stores_that_nobody_may_ask() {
     let address = refused("https://me:hidden-from-all@backups.example/dav", &[]).misused();
     assert!(!address.err.contains("hidden") && address.err.contains("WEBDAV_PASSWORD"));
 }
+
+#[test]
+fn locks_where_there_are_none() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("key", format!("esker-key-v1:{}\n", "0".repeat(64)));
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    let init = |place: &str, period: &str| {
+        sandbox.command(["init", "--repo", place, "--object-lock", period]).run()
+    };
+    for place in ["empty", "missing"] {
+        let refused = init(place, "30d").fails();
+        assert!(refused.err.contains(&format!("`{place}` cannot lock objects")), "{}", refused.err);
+        assert!(refused.err.contains("hint: make a bucket with Object Lock"), "{}", refused.err);
+    }
+    assert!(!sandbox.path("missing").exists() && sandbox.files("empty").is_empty());
+    let misused = init("missing", "30").exits(2);
+    assert!(misused.err.contains("is no period: write it like `30d`"), "{}", misused.err);
+}

@@ -3,6 +3,7 @@
 mod beside;
 mod between;
 mod broken;
+mod locked;
 mod remembered;
 
 use std::sync::{Arc, Mutex};

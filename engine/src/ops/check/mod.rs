@@ -8,6 +8,7 @@
 mod damage;
 mod data;
 mod history;
+mod locks;
 mod packs;
 mod segments;
 mod share;
@@ -148,6 +149,7 @@ pub fn check(
         round += 1;
     };
     store::check(repository, &mut report);
+    locks::check(repository, &mut report);
     data.tell(repository, &packs, &mut report);
     if options.read_data.is_some() {
         data.remember_damage(repository, &damage, &packs, &mut report);

@@ -4,6 +4,7 @@
 
 mod edges;
 mod ids;
+mod locks;
 mod marks;
 mod memory;
 mod plan;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 pub use crate::error::PruneError;
 pub use plan::PrunePlan;
 
+use self::locks::Locks;
 use self::marks::Marks;
 use self::memory::Memory;
 use crate::clock::rfc3339;
@@ -80,6 +82,8 @@ pub struct PruneReport {
     pub rescued_packs: u64,
     /// Commits that are gone for good.
     pub dropped_commits: u64,
+    /// Objects that are needed and whose locks were set anew.
+    pub extended_locks: u64,
     /// Sessions that are open: what was condemned is deleted by a later run, when they have ended.
     pub waiting_for: Vec<SessionName>,
 }
@@ -181,10 +185,14 @@ fn collect(
     let dropped: Vec<_> = dropped.iter().map(|snapshot| snapshot.slot).collect();
     // (5)
     marks.mark(&kept, ctx)?;
-    let (plan, doomed) = plan::make(&marks, &open, options, &objects)?;
+    let locks = Locks::open(repository);
+    let (plan, doomed) = plan::make(&marks, &open, options, &objects, &locks)?;
     report.plan = plan;
     report.plan.kept_commits = kept.len() as u64;
     report.plan.dropped_commits = dropped.len() as u64;
+    if !options.dry_run {
+        report.extended_locks = locks.extend(&marks, &doomed, &kept)?;
+    }
     if options.dry_run || (doomed.is_empty() && dropped.is_empty()) {
         marks.remember();
         return Ok(marks.gone);
