@@ -23,7 +23,7 @@ pub(super) enum By {
     /// The bytes go to a name of their own, and are then copied to theirs unless it is taken.
     Copying,
     /// The bytes go to a name of their own, which is then moved unless the other is taken.
-    #[cfg_attr(not(feature = "opendal"), expect(dead_code, reason = "only SFTP is written so"))]
+    #[cfg(feature = "opendal")]
     Moving,
     /// The name is looked up before it is written.
     Looking,
@@ -49,20 +49,22 @@ impl EmulatedCreate {
             .map_err(|error| Error::Generic { store: "staged", source: Box::new(error) })?;
         let staged = Path::from_iter([STAGED, hex_encode(&random).as_str()]);
         let arrived = match self.inner.put(&staged, payload).await {
-            Ok(_) if self.by == By::Moving => {
-                self.inner.rename_if_not_exists(&staged, location).await
-            }
-            Ok(_) => self.inner.copy_if_not_exists(&staged, location).await,
+            Ok(_) => self.arrive(&staged, location).await,
             Err(error) => Err(error),
         };
-        if self.by == By::Moving && arrived.is_ok() {
-            return arrived;
-        }
         // What stays is never read and never listed.
         if let Err(error) = self.inner.delete(&staged).await {
             tracing::warn!(%error, object = %staged, "a staged object cannot be removed");
         }
         arrived
+    }
+
+    async fn arrive(&self, staged: &Path, location: &Path) -> Result<()> {
+        match self.by {
+            #[cfg(feature = "opendal")]
+            By::Moving => self.inner.rename_if_not_exists(staged, location).await,
+            _ => self.inner.copy_if_not_exists(staged, location).await,
+        }
     }
 
     async fn looked_up(&self, location: &Path, payload: PutPayload) -> Result<()> {
@@ -102,8 +104,8 @@ impl ObjectStore for EmulatedCreate {
             return self.inner.put_opts(location, payload, options).await;
         }
         match self.by {
-            By::Copying | By::Moving => self.staged(location, payload).await?,
             By::Looking => self.looked_up(location, payload).await?,
+            _ => self.staged(location, payload).await?,
         }
         Ok(PutResult { e_tag: None, version: None, extensions: object_store::Extensions::new() })
     }
