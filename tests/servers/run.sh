@@ -69,7 +69,7 @@ JSON
 seaweedfs=$(free_port 10000)
 start seaweedfs "$python/weed" server -dir="$work/seaweedfs" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.port="$(free_port 10000)" -volume.port="$(free_port 10000)" -filer.port="$(free_port 10000)" \
-    -s3 -s3.port="$seaweedfs" -s3.config="$work/s3.json" -master.volumeSizeLimitMB=256 -volume.max=50
+    -s3 -s3.port="$seaweedfs" -s3.port.iceberg=0 -s3.port.lance=0 -s3.config="$work/s3.json" -master.volumeSizeLimitMB=256 -volume.max=50
 
 ministack=$(free_port)
 start ministack env BIND_HOST=127.0.0.1 GATEWAY_PORT="$ministack" "$python/ministack"
