@@ -41,7 +41,6 @@ fn build() -> PathBuf {
         .args(["build", "--quiet", "--offline", "--bin", "esker", "--profile", profile])
         // With both packages the features are those of the test, and nothing but the program itself is built anew.
         .args(["--package", "esker-cli", "--package", "esker-tests"])
-        .args(cfg!(feature = "opendal").then_some("--features=esker-tests/opendal"))
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(crate::workspace())
         .env("CARGO_TARGET_DIR", target)

@@ -168,26 +168,6 @@ impl Server {
         assert_eq!(checked["status"], "ok", "{checked}");
     }
 
-    /// Without exclusive creation space is freed only where nobody else is at work.
-    #[cfg(feature = "opendal")]
-    fn is_cleaned_only_alone(&self) {
-        let sandbox = Sandbox::empty();
-        let place = self.place("prune");
-        let run = |args: &[&str]| sandbox.command(args).env("ESKER_REPO", &place).run();
-        run(&["init"]).ok();
-        for content in ["one", "two"] {
-            sandbox.write("src/a.txt", content);
-            run(&["backup", "./src"]).ok();
-        }
-        run(&["forget", "--keep-last", "1"]).ok();
-        let refused = run(&["prune"]).fails();
-        assert!(refused.err.contains("--exclusive"), "{}", refused.report());
-        run(&["prune", "--exclusive"]).ok();
-        run(&["check", "--read-data"]).ok();
-        run(&["restore", "latest", "--to", "back"]).ok();
-        assert_eq!(sandbox.read("back/a.txt"), "two");
-    }
-
     fn keeps_everything(&self, is_proven: bool) {
         self.keeps_objects();
         let probe = self.keeps_backups().expect("it was tried");
@@ -240,21 +220,6 @@ fn webdav_keeps_backups_and_is_not_proven() {
         let stranger = Server::find("WEBDAV", &[]).expect("it runs");
         let refused = stranger.store(&stranger.place("denied")).list("").unwrap_err();
         assert_eq!(refused.kind(), esker_engine::ErrorKind::Credentials, "{refused}");
-    }
-}
-
-/// Needs a program that is built with SFTP.
-#[cfg(feature = "opendal")]
-#[test]
-fn sftp_keeps_backups_and_is_not_proven() {
-    if let Some(server) = Server::find("SFTP", &[]) {
-        server.keeps_everything(false);
-        server.is_cleaned_only_alone();
-        let (before, host) = server.url.split_once('@').expect("a user is named");
-        let stranger = format!("{before}-nobody@{host}/denied");
-        let refused = server.store(&stranger).list("").unwrap_err();
-        assert_eq!(refused.kind(), esker_engine::ErrorKind::Credentials, "{refused}");
-        assert!(server.store(&server.place("nothing")).list("packs").expect("none").is_empty());
     }
 }
 

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Backs up to servers that others wrote: SeaweedFS, ministack and s3rver (S3), Azurite (Azure Blob), WsgiDAV (WebDAV),
-# OpenSSH (SFTP).
+# Backs up to servers that others wrote: SeaweedFS, ministack and s3rver (S3), Azurite (Azure Blob), WsgiDAV (WebDAV).
 # ESKER_SERVERS_CACHE names a folder that keeps what is installed for the next time.
 set -eu
 
@@ -20,11 +19,6 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-if [ ! -x /usr/sbin/sshd ]; then
-    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-    $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq openssh-server openssh-client >/dev/null
-fi
 mkdir -p "$cache"
 if [ ! -e "$cache/installed" ]; then
     python3 -m venv "$cache/python"
@@ -69,7 +63,7 @@ JSON
 seaweedfs=$(free_port 10000)
 start seaweedfs "$python/weed" server -dir="$work/seaweedfs" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.port="$(free_port 10000)" -volume.port="$(free_port 10000)" -filer.port="$(free_port 10000)" \
-    -s3 -s3.port="$seaweedfs" -s3.port.iceberg=0 -s3.port.lance=0 -s3.config="$work/s3.json" -master.volumeSizeLimitMB=256 -volume.max=50
+    -s3 -s3.port="$seaweedfs" -s3.config="$work/s3.json" -master.volumeSizeLimitMB=256 -volume.max=50
 
 ministack=$(free_port)
 start ministack env BIND_HOST=127.0.0.1 GATEWAY_PORT="$ministack" "$python/ministack"
@@ -89,36 +83,6 @@ start webdav "$python/wsgidav" --config="$work/webdav.json"
 s3rver=$(free_port)
 start s3rver "$npm/s3rver" --address 127.0.0.1 --port "$s3rver" --directory "$work/s3rver" --configure-bucket esker
 
-# OpenSSH, with keys of its own. `ssh` reads no HOME, so the one that is found first is told where they are.
-sshd=$(free_port)
-mkdir "$work/ssh" "$work/ssh/bin" "$work/ssh/objects"
-ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/host"
-ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/user"
-cp "$work/ssh/user.pub" "$work/ssh/authorized"
-printf '[127.0.0.1]:%s %s\n' "$sshd" "$(cat "$work/ssh/host.pub")" >"$work/ssh/known"
-cat >"$work/ssh/sshd_config" <<CONF
-ListenAddress 127.0.0.1
-Port $sshd
-HostKey $work/ssh/host
-AuthorizedKeysFile $work/ssh/authorized
-PidFile none
-StrictModes no
-UsePAM no
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-Subsystem sftp internal-sftp
-CONF
-cat >"$work/ssh/config" <<CONF
-IdentityFile $work/ssh/user
-IdentitiesOnly yes
-UserKnownHostsFile $work/ssh/known
-CONF
-printf '#!/bin/sh\nexec %s -F "%s" "$@"\n' "$(command -v ssh)" "$work/ssh/config" >"$work/ssh/bin/ssh"
-chmod +x "$work/ssh/bin/ssh"
-# It refuses to start without this folder where it is root.
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-start sshd /usr/sbin/sshd -D -e -f "$work/ssh/sshd_config"
-
 # A port may be open before the first write succeeds, so buckets are made until it does.
 "$python/python" "$here/prepare.py" "$seaweedfs" "$ministack" "$azurite" "$webdav" "$s3rver" || {
     tail -n 5 "$work"/*.log
@@ -131,9 +95,8 @@ export ESKER_TEST_MINISTACK=s3://esker ESKER_TEST_MINISTACK_ENDPOINT="http://127
 export ESKER_TEST_AZURITE=az://esker ESKER_TEST_AZURITE_ENDPOINT="http://127.0.0.1:$azurite/devstoreaccount1"
 export ESKER_TEST_WEBDAV="http://127.0.0.1:$webdav/some%20folder"
 export ESKER_TEST_S3RVER=s3://esker ESKER_TEST_S3RVER_ENDPOINT="http://127.0.0.1:$s3rver"
-export ESKER_TEST_SFTP="sftp://$(id -un)@127.0.0.1:$sshd$work/ssh/objects"
 cd "$here/../.."
-PATH=$work/ssh/bin:$PATH cargo test --locked -p esker-tests --features opendal --test servers -- "$@"
+cargo test --locked -p esker-tests --test servers
 # Real processes that are killed: a minute of it here, ten by hand before a release.
 ESKER_PROCESS_TEST_SECONDS=${ESKER_PROCESS_TEST_SECONDS:-60} \
     cargo test --locked -p esker-tests --test processes -- --nocapture

@@ -163,13 +163,7 @@ fn address(settings: &Settings) -> Result<&str, CommandError> {
 
 fn holds_password(url: &str) -> bool {
     let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
-    match url.split_once("://").map(|(scheme, _)| scheme) {
-        Some("file") => false,
-        // Who logs in over SSH is no secret.
-        Some("sftp") => user.is_some_and(|user| user.contains([':', '@'])),
-        _ => user.is_some(),
-    }
+    authority.is_some_and(|authority| authority.contains('@')) && !url.starts_with("file:")
 }
 
 /// Opens the repository that the settings name.

@@ -1,4 +1,4 @@
-//! Create-if-absent for stores that have none: WebDAV servers, SFTP, and S3 servers that know no conditions.
+//! Create-if-absent for stores that have none: WebDAV servers, and S3 servers that know no conditions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,9 +22,6 @@ const STAGED: &str = "staged";
 pub(super) enum By {
     /// The bytes go to a name of their own, and are then copied to theirs unless it is taken.
     Copying,
-    /// The bytes go to a name of their own, which is then moved unless the other is taken.
-    #[cfg(feature = "opendal")]
-    Moving,
     /// The name is looked up before it is written.
     Looking,
 }
@@ -42,29 +39,18 @@ impl EmulatedCreate {
         Self { inner, by }
     }
 
-    /// Takes the bytes to their name by way of another one.
-    async fn staged(&self, location: &Path, payload: PutPayload) -> Result<()> {
+    async fn copied(&self, location: &Path, payload: PutPayload) -> Result<()> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|error| Error::Generic { store: "staged", source: Box::new(error) })?;
         let staged = Path::from_iter([STAGED, hex_encode(&random).as_str()]);
-        let arrived = match self.inner.put(&staged, payload).await {
-            Ok(_) => self.arrive(&staged, location).await,
-            Err(error) => Err(error),
-        };
+        self.inner.put(&staged, payload).await?;
+        let copied = self.inner.copy_if_not_exists(&staged, location).await;
         // What stays is never read and never listed.
         if let Err(error) = self.inner.delete(&staged).await {
             tracing::warn!(%error, object = %staged, "a staged object cannot be removed");
         }
-        arrived
-    }
-
-    async fn arrive(&self, staged: &Path, location: &Path) -> Result<()> {
-        match self.by {
-            #[cfg(feature = "opendal")]
-            By::Moving => self.inner.rename_if_not_exists(staged, location).await,
-            _ => self.inner.copy_if_not_exists(staged, location).await,
-        }
+        copied
     }
 
     async fn looked_up(&self, location: &Path, payload: PutPayload) -> Result<()> {
@@ -104,10 +90,8 @@ impl ObjectStore for EmulatedCreate {
             return self.inner.put_opts(location, payload, options).await;
         }
         match self.by {
+            By::Copying => self.copied(location, payload).await?,
             By::Looking => self.looked_up(location, payload).await?,
-            By::Copying => self.staged(location, payload).await?,
-            #[cfg(feature = "opendal")]
-            By::Moving => self.staged(location, payload).await?,
         }
         Ok(PutResult { e_tag: None, version: None, extensions: object_store::Extensions::new() })
     }

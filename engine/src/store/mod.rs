@@ -12,8 +12,6 @@ mod options;
 mod probe;
 mod remote;
 mod request;
-#[cfg(feature = "opendal")]
-mod sftp;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -136,7 +134,7 @@ impl Store {
     }
 
     /// Opens the store of an address: a path, `file://…`, `memory://`, `s3://bucket/prefix`, `gs://bucket/prefix`,
-    /// `az://container/prefix`, `https://…` of a WebDAV server, or `sftp://user@host:port/path` with the feature `opendal`.
+    /// `az://container/prefix`, or `https://…` of a WebDAV server.
     ///
     /// Nothing is asked of a remote store yet.
     ///

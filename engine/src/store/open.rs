@@ -30,12 +30,12 @@ pub(super) fn open(
         Some(("file", path)) if path.starts_with('/') => local(path.into(), url, folder, runtime),
         Some(("file", _)) => Err(refused("the path after `file://` must begin with `/`")),
         Some(("memory", _)) => Ok(Store::new(Arc::new(InMemory::new()), url, runtime)),
-        Some((scheme, rest)) if authority(rest).contains('@') && !is_named(scheme, rest) => {
+        Some((_, rest)) if authority(rest).contains('@') => {
             Err(refused("credentials do not belong into an address"))
         }
         Some((scheme, rest)) => remote::open(scheme, rest, options, runtime).unwrap_or_else(|| {
             Err(refused(&format!(
-                "this version knows folders, `file://`, `memory://`, `s3://`, `gs://`, `az://`, `http://`, `https://` and `sftp://`, and not `{scheme}://`"
+                "this version knows folders, `file://`, `memory://`, `s3://`, `gs://`, `az://`, `http://` and `https://`, and not `{scheme}://`"
             )))
         }),
     }
@@ -43,12 +43,6 @@ pub(super) fn open(
 
 fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
-}
-
-/// True where a user is named and nothing else: SSH has the keys itself.
-fn is_named(scheme: &str, rest: &str) -> bool {
-    let user = authority(rest).rsplit_once('@').map_or("", |(user, _)| user);
-    scheme == "sftp" && !user.contains([':', '@'])
 }
 
 /// The address without what stands before the `@` of its host.

@@ -1,6 +1,6 @@
-//! Stores over the network: S3, Google Cloud Storage, Azure Blob Storage, WebDAV, SFTP.
+//! Stores over the network: S3, Google Cloud Storage, Azure Blob Storage, WebDAV.
 //!
-//! `object_store` speaks their protocols, and OpenDAL SFTP. Time limits and repetitions are ours (`request.rs`), so its own are off.
+//! `object_store` speaks their protocols. Time limits and repetitions are ours (`request.rs`), so its own are off.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,9 +27,6 @@ use super::request::Patience;
 use super::{RetryPolicy, Store, StoreError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Each is an `ssh` of its own, and a server takes ten at a time that are not logged in yet.
-const SFTP_CONNECTIONS: usize = 4;
 
 /// Where the objects are: an address in its parts.
 struct Place<'a> {
@@ -66,7 +63,6 @@ pub(super) fn open(
         "gs" => Place::gcs,
         "az" => Place::azure,
         "http" | "https" => Place::webdav,
-        "sftp" => Place::sftp,
         _ => return None,
     };
     Some(Place::new(scheme, rest, options).and_then(|place| {
@@ -89,14 +85,9 @@ impl<'a> Place<'a> {
         if host.is_empty() {
             return Err(refused("it names no bucket, container or host"));
         }
-        // `ssh` would take it for an option.
-        if scheme == "sftp" && host.split('@').any(|part| part.starts_with('-')) {
-            return Err(refused("no user and no host begins with `-`"));
-        }
         if rest.contains(['?', '#']) {
             return Err(refused("it may not contain `?` or `#`"));
         }
-        let path = if scheme == "sftp" && is_from_home(path) { &path[1..] } else { path };
         let prefix = if scheme.starts_with("http") {
             Path::from_url_path(path.trim_matches('/'))
         } else {
@@ -118,11 +109,7 @@ impl<'a> Place<'a> {
         };
         let mut store = Store::new(store, &self.url, runtime).with_retry(RetryPolicy::REMOTE);
         store.patience = Some(Patience::REMOTE);
-        let connections = match self.scheme {
-            "sftp" => self.options.connections.min(SFTP_CONNECTIONS),
-            _ => self.options.connections,
-        };
-        store.connections = Some(Arc::new(Semaphore::new(connections.max(1))));
+        store.connections = Some(Arc::new(Semaphore::new(self.options.connections.max(1))));
         store.emulates_create = by.is_some();
         store.locks = locks;
         store
@@ -292,20 +279,6 @@ impl<'a> Place<'a> {
         Ok(Built::plain(self.built(built)?, Some(By::Copying)))
     }
 
-    #[cfg(feature = "opendal")]
-    fn sftp(&self) -> Result<Built, StoreError> {
-        let from_home = self.url.splitn(4, '/').nth(3).is_some_and(is_from_home);
-        let opened = super::sftp::open(self.host, from_home)
-            .map_err(|error| StoreError::Url { url: self.url.clone(), what: error.to_string() })?;
-        Ok(Built::plain(opened, Some(By::Moving)))
-    }
-
-    #[cfg(not(feature = "opendal"))]
-    fn sftp(&self) -> Result<Built, StoreError> {
-        let what = "this program was built without SFTP; `cargo install --path cli --features opendal` builds one with it".into();
-        Err(StoreError::Url { url: self.url.clone(), what })
-    }
-
     fn basic(&self, user: &str) -> Result<HeaderMap, StoreError> {
         let password = self.options.get("WEBDAV_PASSWORD").unwrap_or_default();
         let encoded =
@@ -320,11 +293,6 @@ impl<'a> Place<'a> {
         headers.insert("authorization", value);
         Ok(headers)
     }
-}
-
-/// True for a path below the folder of the user who logs in.
-fn is_from_home(path: &str) -> bool {
-    path == "~" || path.starts_with("~/")
 }
 
 fn no_retry() -> RetryConfig {

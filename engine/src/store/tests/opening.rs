@@ -37,35 +37,6 @@ fn every_scheme_has_its_store() {
     }
 }
 
-#[cfg(feature = "opendal")]
-#[test]
-fn sftp_names_a_user_and_no_password() {
-    let places =
-        ["sftp://host/srv", "sftp://me@host:2222/srv", "sftp://me@host/~/x", "sftp://me@host"];
-    for url in places {
-        let store = opened(url, &[]).unwrap();
-        assert_eq!(store.label(), url);
-        assert!(store.emulates_create, "{url}");
-    }
-    for url in [
-        "sftp://me:secret@host/srv",
-        "sftp://-oProxyCommand=x/srv",
-        "sftp://-l@host/srv",
-        "sftp:///srv",
-    ] {
-        let error = opened(url, &[]).unwrap_err();
-        assert!(matches!(error, StoreError::Url { .. }), "{url}: {error}");
-        assert!(!error.to_string().contains("secret"), "{error}");
-    }
-}
-
-#[cfg(not(feature = "opendal"))]
-#[test]
-fn without_the_feature_sftp_says_how_to_get_it() {
-    let error = opened("sftp://me@host/srv", &[]).unwrap_err();
-    assert!(error.to_string().contains("--features opendal"), "{error}");
-}
-
 #[test]
 fn without_credentials_nothing_is_asked() {
     for (url, settings, named) in [
